@@ -1,0 +1,2 @@
+"""capacity."""
+__version__ = "0.1.0"

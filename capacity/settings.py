@@ -1,0 +1,290 @@
+"""Where every value comes from: places in files, origins, settings in effect, and what readers hand on.
+
+A value without an origin does not exist in this house. `setting()`, `demand()` and `assumption()` declare the fields of
+a service; `since()` is a default that changed with a version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+
+from capacity.arithmetic import UNLIMITED, Number
+
+# ---------------------------------------------------------------------------------------------- origins
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value comes from. `kind` is one of file, default, measured, assumed, given, derived, unknown."""
+
+    kind: ClassVar[str] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class File(Origin):
+    """A place in a file of the host: absolute path in the host, line from 1, columns from 1 (`span` is [start, end)).
+
+    `span` counts characters of the line as decoded for people (UTF-8, else Latin-1). Line 0 means the file as a whole.
+    `text` is the line as it stands, for showing; empty where it could hold a secret.
+    """
+
+    kind: ClassVar[str] = "file"
+    path: str
+    line: int = 0
+    span: tuple[int, int] = (1, 1)
+    text: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.span[0]}" if self.line else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Default(Origin):
+    """The program's own built-in value; `program` and `version` as in `mariadbd 10.11.11`."""
+
+    kind: ClassVar[str] = "default"
+    program: str
+    version: str = ""
+
+    def __str__(self) -> str:
+        return f"default of {self.program}{' ' + self.version if self.version else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured(Origin):
+    """A figure that was measured; `how` says where and when."""
+
+    kind: ClassVar[str] = "measured"
+    how: str
+
+    def __str__(self) -> str:
+        return f"measured: {self.how}"
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed(Origin):
+    """What no setting says; `why` is the reason for the figure, in words."""
+
+    kind: ClassVar[str] = "assumed"
+    why: str
+
+    def __str__(self) -> str:
+        return f"assumed: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Given(Origin):
+    """Given by the caller (Python, or an option of the command line named in `how`)."""
+
+    kind: ClassVar[str] = "given"
+    how: str = "by the caller"
+
+    def __str__(self) -> str:
+        return f"given {self.how}"
+
+
+@dataclass(frozen=True, slots=True)
+class Derived(Origin):
+    """Follows from other settings of the host through a coupling; `how` is the sum in words and numbers."""
+
+    kind: ClassVar[str] = "derived"
+    how: str
+
+    def __str__(self) -> str:
+        return f"derived: {self.how}"
+
+
+@dataclass(frozen=True, slots=True)
+class NotKnown(Origin):
+    """Why the value could not be known, and where it would have stood if that is known."""
+
+    kind: ClassVar[str] = "unknown"
+    why: str
+    at: File | None = None
+
+    def __str__(self) -> str:
+        return f"not known: {self.why}"
+
+
+# ---------------------------------------------------------------------------------------------- what readers hand on
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One line of a file that assigns: `name` as the program spells it, `value` as text (None: no value stands there).
+
+    Readers yield them in the order in which they win: of two that the program counts as the same, the later one is in
+    force. `section` is the section, group, pool or unit section that the line stands in.
+    """
+
+    name: str
+    value: str | None
+    at: File
+    section: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The program does not start with this configuration. `at` is the place, `reason` says why, as the program would.
+
+    `lost` is true where a copied tree may merely lack what the live host has (an include, a directory).
+    """
+
+    program: str
+    at: File
+    reason: str
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NeverRead:
+    """A file that looks like configuration and that the program never opens, or opens and ignores; `why` says which."""
+
+    path: str
+    why: str
+    assignments: tuple[Assignment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What a reader noticed on the way and that weakens the answer: an unreadable file, a value that was ignored."""
+
+    at: File
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A named value in effect.
+
+    `value` is whole bytes, a count, a flag or a word (UNKNOWN where it could not be known), `text` is how its file
+    spells it, `overrode` are the settings that lost against it, the nearest loser first.
+    """
+
+    name: str
+    value: Any
+    origin: Origin
+    text: str = ""
+    overrode: tuple[Setting, ...] = ()
+
+
+# ---------------------------------------------------------------------------------------------- defaults by version
+
+_NUMBERS = re.compile(r"\d+")
+
+
+def version_tuple(version: str) -> tuple[int, ...]:
+    """The leading dotted numbers of an upstream version: `1:10.11.11-0+deb12u1` is (10, 11, 11)."""
+    upstream = version.split(":", 1)[-1]
+    head = re.match(r"\d+(?:\.\d+)*", upstream)
+    return tuple(int(n) for n in _NUMBERS.findall(head[0])) if head else ()
+
+
+def reaches(version: str, firsts: tuple[str, ...], branch: int = 2) -> bool | None:
+    """Whether `version` has what came with `firsts`, one first version per release branch (the leading `branch`
+    numbers). A branch that is not named has it if it is newer than all that are. None where the version is unknown.
+    """
+    have = version_tuple(version)
+    if len(have) < branch:
+        return None
+    for first in map(version_tuple, firsts):
+        if have[:branch] == first[:branch]:
+            return have >= first
+    return have[:branch] > max(version_tuple(first)[:branch] for first in firsts)
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """A value that changed in the releases `firsts`: `then` from there on, `before` in older ones; see `since()`."""
+
+    firsts: tuple[str, ...]
+    then: Any
+    before: Any
+
+    def of(self, version: str) -> Any:
+        """The value in `version`; where the version is not known, the larger of the two (never under)."""
+        has = reaches(version, self.firsts)
+        then = self.then.of(version) if isinstance(self.then, Since) else self.then
+        before = self.before.of(version) if isinstance(self.before, Since) else self.before
+        if has is None:
+            return then if isinstance(then, str) or isinstance(before, str) else max(then, before)
+        return then if has else before
+
+
+def since(*firsts: str, then: Any, before: Any) -> Since:
+    """A value by version, per release branch: `since("10.11.12", "11.4.6", then=b, before=a)`; both may be `since()`."""
+    return Since(firsts, then, before)
+
+
+# ---------------------------------------------------------------------------------------------- fields of a service
+
+REQUIRED: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a field of a service says about itself, once, for constructor, reader, report and manual page.
+
+    `kind` is setting, demand or assumption. `parse` turns the program's text into a value and raises BadValue;
+    `minimum`, `maximum` and `step` are the program's own; `monotone` is False where the bill may fall when it rises.
+    """
+
+    kind: str
+    name: str
+    doc: str
+    default: Any = REQUIRED
+    source: str = ""
+    parse: Callable[..., Any] | None = None
+    minimum: Number | None = None
+    maximum: Number | None = None
+    step: Number = 1
+    monotone: bool = True
+    size: bool = True
+
+    def default_of(self, version: str) -> Any:
+        """The built-in value in `version` of the program."""
+        return self.default.of(version) if isinstance(self.default, Since) else self.default
+
+
+def setting(
+    name: str,
+    *,
+    doc: str,
+    source: str,
+    default: Any = REQUIRED,
+    parse: Callable[..., Any] | None = None,
+    minimum: Number | None = None,
+    maximum: Number | None = None,
+    step: Number = 1,
+    monotone: bool = True,
+    size: bool = True,
+) -> Any:
+    """A field that a configuration file sets: the program's own name, default, sentence and source, said once.
+
+    `size` is True for bytes, False for counts, flags and words. Without a default the field is required.
+    """
+    return field(
+        default=None,
+        metadata={
+            "spec": Spec("setting", name, doc, default, source, parse, minimum, maximum, step, monotone, size)
+        },
+    )
+
+
+def demand(doc: str) -> Any:
+    """A field that the rest of the host may hold back; UNLIMITED until a coupling or a measurement knows better."""
+    return field(default=None, metadata={"spec": Spec("demand", "", doc, UNLIMITED, size=False)})
+
+
+def assumption(default: Any, doc: str, *, size: bool = False, monotone: bool = True) -> Any:
+    """A field that no setting says: a default with its reason (`doc`), until it is given or measured."""
+    return field(default=None, metadata={"spec": Spec("assumption", "", doc, default, size=size, monotone=monotone)})
+
+
+def spec_of(fields: Mapping[str, Any], name: str) -> Spec | None:
+    """The Spec of a dataclass field, or None for a field that is no setting."""
+    found = fields[name].metadata.get("spec") if name in fields else None
+    return found if isinstance(found, Spec) else None
