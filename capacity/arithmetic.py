@@ -39,6 +39,11 @@ def is_array(*values: object) -> bool:
     return any(hasattr(value, "__array_interface__") for value in values)
 
 
+def any_unlimited(value: Number) -> bool:
+    """Whether `value`, or a cell of it, is UNLIMITED."""
+    return bool(cast("Any", value == UNLIMITED).any()) if is_array(value) else value == UNLIMITED
+
+
 def smaller(a: Number, b: Number) -> Number:
     """The smaller of two numbers, cell by cell."""
     if is_array(a, b):
@@ -98,7 +103,7 @@ def round_down(x: Number, step: Number) -> Number:
 
 
 def above(x: Number, floor: Number) -> Number:
-    """What of `x` lies above `floor`, never under zero; UNLIMITED above anything finite is UNLIMITED, above itself 0."""
+    """What of `x` lies above `floor`, never under zero; UNLIMITED above itself is 0."""
     if is_array(x, floor):
         import numpy as np
 

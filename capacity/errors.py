@@ -66,7 +66,9 @@ class UnknownName(CapacityError):
         from difflib import get_close_matches
 
         near = get_close_matches(name, known, n=3)
-        hint = f" (did you mean {', '.join(near)}?)" if near else (f" (known: {', '.join(known[:12])})" if known else "")
+        hint = (
+            f" (did you mean {', '.join(near)}?)" if near else (f" (known: {', '.join(known[:12])})" if known else "")
+        )
         super().__init__(f"nothing is called {name!r} here{hint}")
 
 

@@ -215,7 +215,7 @@ class Since:
 
 
 def since(*firsts: str, then: Any, before: Any) -> Since:
-    """A value by version, per release branch: `since("10.11.12", "11.4.6", then=b, before=a)`; both may be `since()`."""
+    """A value by version, per release branch: `since("10.11.12", "11.4.6", then=b, before=a)`; they may be nested."""
     return Since(firsts, then, before)
 
 
@@ -268,9 +268,7 @@ def setting(
     """
     return field(
         default=None,
-        metadata={
-            "spec": Spec("setting", name, doc, default, source, parse, minimum, maximum, step, monotone, size)
-        },
+        metadata={"spec": Spec("setting", name, doc, default, source, parse, minimum, maximum, step, monotone, size)},
     )
 
 

@@ -1,0 +1,463 @@
+"""A service is a datasheet: settings, demands and assumptions as fields, terms and claims as decorated methods.
+
+Nothing is written twice. Which settings a claim used is found by running its formula on a stand-in that notes what is
+read (`Reading`); the formula's text is the `return` expression itself (`capacity.formula`); a sweep is the same
+formula with arrays in the fields. A service is changed by `.but(...)` alone, so that an origin cannot go stale.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Final, Literal, TypeVar, cast
+
+from capacity.arithmetic import UNKNOWN, UNLIMITED, Number, above, any_unlimited, choose, is_array, smaller, times
+from capacity.errors import BadValue, UnknownName
+from capacity.settings import REQUIRED, Assumed, Default, File, Given, Origin, Setting, Spec
+
+Kind = Literal["private", "shared", "kernel"]
+Bound = Literal["enforced", "assumed", "unlimited"]
+Severity = Literal["error", "warning", "note"]
+
+# ---------------------------------------------------------------------------------------------- terms and claims
+
+
+class Term:
+    """A named part of a claim: read like a property, explained under the claim, never added by itself."""
+
+    def __init__(self, compute: Callable[[Any], Number]) -> None:
+        self.compute, self.name, self.doc = compute, compute.__name__, first_line(compute.__doc__)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else self.compute(instance)
+
+
+class ClaimMethod(Term):
+    """What `@claim` makes of a method: its value is `each`, the bytes of one; `count` names how many there are."""
+
+    def __init__(self, compute: Callable[[Any], Number], process: str, count: str, kind: Kind, measured: str) -> None:
+        super().__init__(compute)
+        self.process, self.count, self.kind, self.measured = process, count, kind, measured
+
+
+def term(compute: Callable[[Any], Number]) -> Any:
+    """A named, cited part of a claim: one `return`, bytes (or a count, as its docstring says)."""
+    return Term(compute)
+
+
+def claim(*, process: str, kind: Kind, count: str = "", measured: str = "") -> Callable[[Callable[[Any], Number]], Any]:
+    """Up to `count` (a field or property; once without it) x the returned bytes, in `process`, of this `kind`.
+
+    `measured` names the field whose figure stays in the bounded part where the claim is unlimited.
+    """
+
+    def decorate(compute: Callable[[Any], Number]) -> Any:
+        return ClaimMethod(compute, process, count, kind, measured)
+
+    return decorate
+
+
+def first_line(doc: str | None) -> str:
+    """The first line of a docstring, without the parenthesis that names its source."""
+    return (doc or "").strip().split("\n", 1)[0]
+
+
+# ---------------------------------------------------------------------------------------------- what formulas read
+
+
+class ReadUnknown(Exception):
+    """A formula asked for a value that is not known; caught where claims are made, never seen by a caller."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+
+
+@dataclass(slots=True)
+class Notes:
+    """What one formula read: settings by (service, field), and the values of its terms by name."""
+
+    settings: dict[tuple[str, str], Setting] = field(default_factory=dict)
+    terms: dict[str, Number] = field(default_factory=dict)
+    assumed: bool = False
+
+
+class Reading:
+    """A stand-in for a service that notes every setting that a formula reads, through properties and terms."""
+
+    __slots__ = ("_notes", "_of")
+
+    def __init__(self, of: Service, notes: Notes) -> None:
+        self._of, self._notes = of, notes
+
+    def __getattr__(self, name: str) -> Any:
+        of, notes = self._of, self._notes
+        member = getattr(type(of), name, None)
+        if isinstance(member, Term):
+            value = notes.terms[name] = member.compute(self)
+            return value
+        if isinstance(member, property) and member.fget is not None:
+            return member.fget(self)
+        setting = of.known.get(name)
+        if setting is not None:
+            if setting.value is UNKNOWN:
+                raise ReadUnknown(setting)
+            notes.settings[of.address, name] = setting
+            notes.assumed |= type(of).specs()[name].kind == "assumption"
+            return setting.value
+        value = getattr(of, name)
+        if isinstance(value, Service):
+            return Reading(value, notes)
+        if isinstance(value, tuple) and value and isinstance(value[0], Service):
+            return tuple(Reading(part, notes) for part in value)
+        return value
+
+
+# ---------------------------------------------------------------------------------------------- lines of a bill
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Claim:
+    """`count` x `each` bytes of one kind in one process, because of `reads`.
+
+    `total` is count x each; UNLIMITED where nothing bounds it. `unknown` is the setting that could not be known: then
+    count, each and total are 0 and the claim stands outside the sum. `measured` stays in the bounded part where the
+    total is unlimited. Numbers may be arrays that broadcast.
+    """
+
+    service: str
+    name: str
+    process: str
+    kind: Kind
+    count: Number
+    each: Number
+    total: Number
+    bound: Bound
+    reads: tuple[tuple[str, Setting], ...]
+    terms: tuple[tuple[str, Number], ...]
+    doc: str
+    measured: Number
+    method: ClaimMethod
+    cgroup: str
+    unknown: Setting | None = None
+
+    @property
+    def bounded(self) -> Number:
+        """Bytes of the bounded part: the total, or the measured figure where the total is unlimited."""
+        if is_array(self.total):
+            return choose(self.total == UNLIMITED, self.measured, self.total)
+        return self.measured if math.isinf(self.total) else self.total
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Cap:
+    """A limit inside a program over several parts: of all their processes at most `limit` run at once.
+
+    `members` are (count, each) of the parts; the dearest run first. `reads` are the settings that say so.
+    """
+
+    service: str
+    name: str
+    limit: Number
+    members: tuple[tuple[Number, Number], ...]
+    reads: tuple[tuple[str, Setting], ...]
+    cgroup: str = ""
+
+    @property
+    def relief(self) -> Number:
+        """Bytes that the cap takes off: what the members claim, less the dearest `limit` of them.
+
+        An unlimited member that still has a process keeps the sum unlimited; only finite bytes are taken off.
+        """
+        if is_array(self.limit, *(number for member in self.members for number in member)):
+            return self._relief_of_arrays()
+        left, relief = self.limit, cast("Number", 0)
+        for count, each in sorted(self.members, key=lambda member: -member[1]):
+            runs = smaller(count, left)
+            left = left - runs if not math.isinf(left) else left
+            relief += times(above(count, runs), 0 if math.isinf(each) and runs else each)
+        return relief
+
+    def _relief_of_arrays(self) -> Number:
+        import numpy as np
+
+        numbers = np.broadcast_arrays(self.limit, *(n for member in self.members for n in member))
+        left: Number = numbers[0]
+        counts, costs = np.stack(numbers[1::2]), np.stack(numbers[2::2])
+        order = np.argsort(-costs, axis=0, kind="stable")
+        counts, costs = np.take_along_axis(counts, order, 0), np.take_along_axis(costs, order, 0)
+        relief: Number = np.zeros(counts.shape[1:])
+        for count, each in zip(counts, costs, strict=True):
+            runs = np.minimum(count, left)
+            left = above(left, runs)
+            relief = relief + times(above(count, runs), np.where(np.isinf(each) & (runs > 0), 0, each))
+        return relief
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What no setting bounds beside the claims: named with its reason and its remedy, never summed."""
+
+    service: str
+    what: str
+    why: str
+    fix: str
+    evidence: tuple[File, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A fix that can be typed: in `file` (a path in the host) the line `remove` becomes `insert`."""
+
+    file: str
+    line: int
+    remove: str
+    insert: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.insert}" if self.line else f"{self.file}: {self.insert}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a file that a finding shows, with the words that stand under it; `loser` where another value won."""
+
+    at: File
+    words: str
+    loser: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule's result. `bytes` is the consequence (None where it has no size), `fix` an edit or a command to type.
+
+    `change` is the same fix as an address and a value, for the bill after it; `after` is that bill in words.
+    """
+
+    code: str
+    rule: str
+    severity: Severity
+    message: str
+    marks: tuple[Mark, ...] = ()
+    notes: tuple[str, ...] = ()
+    bytes: int | None = None
+    fix: Edit | str | None = None
+    change: tuple[str, str] | None = None
+    after: str = ""
+
+
+# ---------------------------------------------------------------------------------------------- the datasheet
+
+Self = TypeVar("Self", bound="Service")
+_SPECS: Final[dict[type, dict[str, Spec]]] = {}
+_CLAIMS: Final[dict[type, tuple[ClaimMethod, ...]]] = {}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Service:
+    """Something on a host that takes memory. Subclasses are datasheets; see docs/adding-a-service.md.
+
+    `name` is the address of the service on its host, `version` the program's own (empty where it is not known),
+    `cgroup` the control group that its processes live in. `known` holds a Setting for every field; a value passed as a
+    keyword is given, a Setting passed in `known` brings its own origin. Raises BadValue.
+    """
+
+    program: ClassVar[str] = ""
+    part_field: ClassVar[str] = ""
+
+    name: str
+    version: str = ""
+    cgroup: str = ""
+    known: Mapping[str, Setting] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        known: dict[str, Setting] = {}
+        for name, spec in type(self).specs().items():
+            known[name] = chosen = self._chosen(name, spec)
+            object.__setattr__(self, name, chosen.value)
+        object.__setattr__(self, "known", known)
+        self._hold_parts()
+
+    def _hold_parts(self) -> None:
+        if self.part_field:
+            object.__setattr__(self, self.part_field, tuple(part.held_by(self) for part in self.parts))
+
+    def _chosen(self, name: str, spec: Spec) -> Setting:
+        passed, read = getattr(self, name), self.known.get(name)
+        if read is not None and (passed is None or passed is read.value):
+            return Setting(read.name, _number(spec, name, read.value), read.origin, read.text, read.overrode)
+        if passed is not None:
+            value = _number(spec, name, passed)
+            _check_range(spec, name, value)
+            return Setting(spec.name or name, value, Given(), str(passed), ())
+        if spec.default is REQUIRED:
+            raise BadValue(spec.name or name, "", accepts=f"a value: {spec.doc}")
+        return Setting(spec.name or name, _number(spec, name, spec.default_of(self.version)), self._origin(spec))
+
+    def _origin(self, spec: Spec) -> Origin:
+        if spec.kind == "setting":
+            return Default(self.program, self.version)
+        return Assumed(spec.doc if spec.kind == "assumption" else "nothing holds it back")
+
+    @classmethod
+    def specs(cls) -> dict[str, Spec]:
+        """The Spec of every field that is a setting, demand or assumption, in the order of the datasheet."""
+        if cls not in _SPECS:
+            _SPECS[cls] = {f.name: f.metadata["spec"] for f in fields(cls) if "spec" in f.metadata}
+        return _SPECS[cls]
+
+    @classmethod
+    def claim_methods(cls) -> tuple[ClaimMethod, ...]:
+        """The claims of the datasheet, in the order in which they stand there, base classes first."""
+        if cls not in _CLAIMS:
+            found: dict[str, ClaimMethod] = {}
+            for base in reversed(cls.__mro__):
+                found.update({n: m for n, m in vars(base).items() if isinstance(m, ClaimMethod)})
+            _CLAIMS[cls] = tuple(found.values())
+        return _CLAIMS[cls]
+
+    @property
+    def address(self) -> str:
+        """How the service is named in addresses: `mariadbd`, `php8.3-fpm`, `php8.3-fpm/www`."""
+        return self.name
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of the service that have claims of their own (the pools of a master, in `part_field`)."""
+        return getattr(self, self.part_field) if self.part_field else ()
+
+    def but(self: Self, **changes: Any) -> Self:
+        """The same service with some settings changed; the new value is given (or brings its origin as a Setting) and
+        remembers what it overrode. Text is read in the program's own dialect. Raises BadValue and UnknownName.
+        """
+        known = dict(self.known)
+        for name, value in changes.items():
+            spec = type(self).specs().get(name)
+            if spec is None:
+                raise UnknownName(name, known=tuple(type(self).specs()))
+            old = known[name]
+            new = value if isinstance(value, Setting) else self._given(name, spec, value)
+            known[name] = Setting(old.name, _number(spec, name, new.value), new.origin, new.text, (old, *old.overrode))
+        return self._with(known=known)
+
+    def _given(self, name: str, spec: Spec, value: Any) -> Setting:
+        text = value if isinstance(value, str) else ""
+        if isinstance(value, str) and spec.parse is not None:
+            value = spec.parse(value)
+        value = _number(spec, name, value)
+        _check_range(spec, name, value)
+        return Setting(spec.name or name, value, Given(), text)
+
+    def _with(self: Self, **attributes: Any) -> Self:
+        new = copy.copy(self)
+        for name, value in attributes.items():
+            object.__setattr__(new, name, value)
+        if "known" in attributes:
+            for name, setting in new.known.items():
+                object.__setattr__(new, name, setting.value)
+        new._hold_parts()
+        return new
+
+    def with_part(self: Self, part: Part) -> Self:
+        """The same service with the part of that name replaced."""
+        return self._with(**{self.part_field: tuple(part if p.name == part.name else p for p in self.parts)})
+
+    def claims(self) -> Iterator[Claim]:
+        """Every claim of the service and of its parts, in the order of the datasheet."""
+        for method in type(self).claim_methods():
+            yield _made(self, method)
+        for one in self.parts:
+            yield from one.claims()
+
+    def caps(self, claims: tuple[Claim, ...]) -> Iterator[Cap]:  # noqa: ARG002  (subclasses read the claims)
+        """Limits inside the program over several of its parts; `claims` are those of this service."""
+        return iter(())
+
+    def exposures(self) -> Iterator[Exposure]:
+        """What no setting of this program bounds, beside its claims."""
+        return iter(())
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Part(Service):
+    """A part of a service with claims of its own (a pool); its formulas may read `self.master`, which holds it."""
+
+    master: Any = field(default=None, repr=False)
+
+    @property
+    def address(self) -> str:
+        """Master and part: `php8.3-fpm/www`."""
+        return f"{self.master.name}/{self.name}" if self.master is not None else self.name
+
+    def held_by(self: Self, master: Service) -> Self:
+        """A copy that knows its master, lives in its control group and has the defaults of its version."""
+        known = dict(self.known)
+        if master.version != self.version:
+            for name, spec in type(self).specs().items():
+                if known[name].origin.kind == "default":
+                    value = spec.default_of(master.version)
+                    known[name] = Setting(known[name].name, value, Default(self.program, master.version))
+        return self._with(master=master, cgroup=master.cgroup, version=master.version, known=known)
+
+
+def _made(service: Service, method: ClaimMethod) -> Claim:
+    notes = Notes()
+    reading = Reading(service, notes)
+    try:
+        count = getattr(reading, method.count) if method.count else 1
+        each = method.compute(reading)
+        measured = getattr(reading, method.measured) if method.measured else 0
+        unknown = None
+    except ReadUnknown as read:
+        count, each, measured, unknown = 0, 0, 0, read.setting
+    total = times(count, each)
+    unlimited = any_unlimited(total)
+    bound: Bound = "unlimited" if unlimited else "assumed" if notes.assumed else "enforced"
+    reads = tuple((f"{address}.{name}", setting) for (address, name), setting in notes.settings.items())
+    return Claim(
+        service.address, method.name, method.process, method.kind, count, each, total, bound, reads,
+        tuple(notes.terms.items()), method.doc, measured if unlimited else 0, method, service.cgroup, unknown,
+    )  # fmt: skip
+
+
+def _number(spec: Spec, name: str, value: Any) -> Any:
+    """`value` as it may stand in a field: whole, not negative, arrays in float64; words and UNKNOWN as they are."""
+    if isinstance(value, str) or value is UNKNOWN:
+        return value
+    if isinstance(value, (list, range)) or is_array(value):
+        import numpy as np
+
+        array = np.asarray(value, dtype=np.float64)
+        if np.isnan(array).any() or (array < 0).any() or (np.isfinite(array) & (array != np.floor(array))).any():
+            raise BadValue(spec.name or name, "an array", accepts="whole numbers that are not negative")
+        return array
+    if isinstance(value, bool):
+        return int(value)
+    if not isinstance(value, (int, float)) or math.isnan(value) or value < 0:
+        raise BadValue(spec.name or name, value, accepts="a whole number that is not negative")
+    if isinstance(value, float) and math.isfinite(value):
+        if value != math.floor(value):
+            raise BadValue(spec.name or name, value, accepts="a whole number")
+        return int(value)
+    return value
+
+
+def _check_range(spec: Spec, name: str, value: Any) -> None:
+    """Raises BadValue where the program itself would not take a given `value`."""
+    if isinstance(value, str) or value is UNKNOWN:
+        return
+    least = value.min() if is_array(value) and value.size else value
+    most = value.max() if is_array(value) and value.size else value
+    if is_array(value) and not value.size:
+        return
+    low, high = spec.minimum, spec.maximum
+    if (low is not None and least < low) or (high is not None and most > high and not math.isinf(most)):
+        limits = f"{low if low is not None else 0} or more" if high is None else f"{low or 0} to {high}"
+        raise BadValue(spec.name or name, value, accepts=limits)
+
+
+__all__ = [
+    "Bound", "Cap", "Claim", "ClaimMethod", "Edit", "Exposure", "Finding", "Kind", "Mark", "Part", "Reading",
+    "Service", "Severity", "Term", "claim", "term",
+]  # fmt: skip
