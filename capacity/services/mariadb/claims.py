@@ -1,0 +1,259 @@
+"""MariaDB as a datasheet: the areas that the server shares, and what its sessions take while they work.
+
+Formulas are held against mariadbd 10.11.19 (docs/services/mariadb.md, tests/real/test_mariadb_memory.py): every session
+at its peak at once, each buffer filled by the server's own counters. Sources are those of MariaDB 10.11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from capacity.arithmetic import Number, choose, larger, part, round_up, smaller, times
+from capacity.service import Exposure, claim, term
+from capacity.services.mariadb.settings import MariaDbSettings
+from capacity.units import KiB, MiB
+
+SERVER: Final = "mariadbd"
+BASE_SERVER: Final = 47 * MiB  # docs/services/mariadb.md, measured: anonymous memory after a bulk load's first start
+PERFORMANCE_SCHEMA: Final = 95 * MiB  # docs/services/mariadb.md, measured; storage/perfschema/pfs_autosize.cc
+PERFORMANCE_SCHEMA_LARGE: Final = 137 * MiB  # the same above 302 connections
+SMALL_PERFORMANCE_SCHEMA: Final = 302  # pfs_autosize.cc: more connections than that make it large
+TABLE_DEFINITION: Final = 42 * KiB  # docs/services/mariadb.md, measured: share, handler, InnoDB's dictionary
+OPEN_TABLE: Final = 23 * KiB  # docs/services/mariadb.md, measured: one TABLE with its handler
+CONNECTION: Final = 256 * KiB  # docs/services/mariadb.md, measured: THD, net buffer, stack and mem roots in use
+MULTI_PART: Final = 16 * MiB  # sql/net_serv.cc, MAX_PACKET_LENGTH: above it a packet comes in parts
+PACKET_COPIES: Final = {"select": 4, "execute": 4, "blob": 6, "blob-row-binlog": 7}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MariaDb(MariaDbSettings):
+    """One mariadbd."""
+
+    @property
+    def connections(self) -> Number:
+        """Sessions at once: max_connections, one more with the right CONNECTION ADMIN, extra_port's (sql/mysqld.cc)."""
+        return smaller(
+            self.sessions, self.max_connections + 1 + choose(self.extra_port, self.extra_max_connections + 1, 0)
+        )
+
+    @property
+    def open_tables(self) -> Number:
+        """Open instances of tables: what the caches keep, or what runs at once where that is more (table_cache.cc)."""
+        kept = times(self.table_open_cache, self.table_open_cache_instances)
+        return smaller(
+            times(self.connections, self.tables), larger(kept, times(self.connections, self.joined_tables + 1))
+        )
+
+    @property
+    def table_definitions(self) -> Number:
+        """Definitions held: those of all tables, or what the definition cache and open tables keep (table_cache.cc)."""
+        return smaller(self.tables, self.table_definition_cache + self.open_tables)
+
+    @property
+    def largest_packet(self) -> Number:
+        """Bytes of the largest packet: what the application sends, at most max_allowed_packet (sql/net_serv.cc)."""
+        return smaller(self.packet, self.max_allowed_packet)
+
+    @property
+    def temporary_table(self) -> Number:
+        """Bytes at which an internal temporary table leaves memory (sql/sql_select.cc, create_tmp_table)."""
+        return smaller(self.tmp_memory_table_size, self.max_heap_table_size)
+
+    # ------------------------------------------------------------------------------------------ shared areas
+
+    @term
+    def pool_as_allocated(self) -> Number:
+        """The pool as the server rounds it (storage/innobase/buf/buf0buf.cc): up to chunks x instances before 10.8."""
+        chunks = times(self.innodb_buffer_pool_chunk_size, self.innodb_buffer_pool_instances)
+        return choose(chunks, round_up(self.innodb_buffer_pool_size, larger(chunks, 1)), self.innodb_buffer_pool_size)
+
+    @claim(process=SERVER, kind="private")
+    def buffer_pool(self) -> Number:
+        """InnoDB's pages, their hash and lock hashes (buf0buf.cc, lock0lock.cc), the adaptive hash (btr0sea.cc)."""
+        return part(self.pool_as_allocated, 1011, 1000) + choose(
+            self.innodb_adaptive_hash_index, part(self.pool_as_allocated, 1, 64), 0
+        )
+
+    @claim(process=SERVER, kind="private")
+    def log_buffers(self) -> Number:
+        """Redo log: one buffer that fills and one that is written (storage/innobase/log/log0log.cc)."""
+        return times(2, self.innodb_log_buffer_size)
+
+    @claim(process=SERVER, kind="private")
+    def key_buffer(self) -> Number:
+        """Index blocks of MyISAM, descriptors included (mysys/mf_keycache.c)."""
+        return self.key_buffer_size
+
+    @claim(process=SERVER, kind="private")
+    def aria_page_cache(self) -> Number:
+        """Pages of Aria, descriptors included (storage/maria/ma_pagecache.c)."""
+        return self.aria_pagecache_buffer_size
+
+    @claim(process=SERVER, kind="private")
+    def query_cache(self) -> Number:
+        """Results of earlier queries, in one block (sql/sql_cache.cc)."""
+        return self.query_cache_size
+
+    @claim(process=SERVER, kind="private")
+    def instrumentation(self) -> Number:
+        """Tables of the performance schema, sized by max_connections at start (storage/perfschema/pfs_autosize.cc)."""
+        return choose(
+            self.performance_schema,
+            choose(self.max_connections > SMALL_PERFORMANCE_SCHEMA, PERFORMANCE_SCHEMA_LARGE, PERFORMANCE_SCHEMA),
+            0,
+        )
+
+    @claim(process=SERVER, kind="private", count="table_definitions")
+    def table_definition(self) -> Number:
+        """What the server and InnoDB remember of one table (sql/table_cache.cc, dict0dict.cc)."""
+        return TABLE_DEFINITION
+
+    @claim(process=SERVER, kind="private", count="open_tables")
+    def open_table(self) -> Number:
+        """One opened instance of a table (sql/table_cache.cc)."""
+        return OPEN_TABLE
+
+    @claim(process=SERVER, kind="private")
+    def base_server(self) -> Number:
+        """The idle server without any of the areas above: heap, threads, system tables."""
+        return BASE_SERVER
+
+    # ------------------------------------------------------------------------------------------ sessions
+
+    @term
+    def packets(self) -> Number:
+        """Copies of the largest packet while its statement runs (sql/net_serv.cc, sql/sql_lex.cc, sql/log_event.cc)."""
+        return times(PACKET_COPIES[self.packet_use], self.largest_packet)
+
+    @term
+    def packet_surplus(self) -> Number:
+        """The buffer that a packet of several parts has outgrown, which the heap keeps (sql/net_serv.cc)."""
+        return 0 if self.allocator == "mmap" else choose(self.largest_packet > MULTI_PART, MULTI_PART, 0)
+
+    @term
+    def join_buffers(self) -> Number:
+        """Join buffers of one statement; the limit holds only where join_buffer_size reaches it (sql_join_cache.cc)."""
+        every, limit = times(self.joined_tables, self.join_buffer_size), self.join_buffer_space_limit
+        return choose(
+            self.optimize_join_buffer_size,
+            choose(
+                times(2, self.join_buffer_size) <= limit,
+                every,
+                smaller(every, choose(self.join_buffer_size >= limit, limit, limit + self.join_buffer_size)),
+            ),
+            every,
+        )
+
+    @term
+    def temporary_in_memory(self) -> Number:
+        """Internal temporary tables that stay in memory (storage/heap)."""
+        return times(self.temporary_tables, self.temporary_table)
+
+    @term
+    def temporary_spilling(self) -> Number:
+        """Internal temporary tables while they move to disk (sql/sql_select.cc, storage/maria)."""
+        return times(self.spilling_tables, part(self.temporary_table, 21, 10))
+
+    @term
+    def sort_buffers(self) -> Number:
+        """Sorts of one statement alive together (sql/filesort.cc)."""
+        return times(self.sorts, self.sort_buffer_size)
+
+    @term
+    def read_buffers(self) -> Number:
+        """Scans of MyISAM tables (mysys/mf_iocache.c)."""
+        return times(self.myisam_scans, self.read_buffer_size)
+
+    @term
+    def bulk_loads(self) -> Number:
+        """Keys of empty MyISAM tables built while they are filled (storage/myisam/sort.c)."""
+        return times(self.bulk_myisam, self.myisam_sort_buffer_size)
+
+    @term
+    def query_work(self) -> Any:
+        """All buffers of one statement, as if alive together."""
+        return (
+            self.join_buffers
+            + self.temporary_in_memory
+            + self.temporary_spilling
+            + self.sort_buffers
+            + self.read_buffers
+            + self.bulk_loads
+        )
+
+    @term
+    def statements(self) -> Any:
+        """A statement and a large packet: both, as the heap keeps what was freed, or the larger without a heap."""
+        return (
+            larger(self.packets, self.largest_packet + self.query_work)
+            if self.allocator == "mmap"
+            else self.packets + self.packet_surplus + self.query_work
+        )
+
+    @claim(process=SERVER, kind="private", count="connections")
+    def session_memory(self) -> Any:
+        """Connection, packets and buffers of a session (docs/services/mariadb.md, measured)."""
+        return CONNECTION + self.statements
+
+    # ------------------------------------------------------------------------------------------ kernel
+
+    @claim(process=SERVER, kind="kernel")
+    def page_tables(self) -> Number:
+        """Page tables of the shared areas: one page of 512 entries maps 2 MiB; 512 KiB for scattered mappings."""
+        return 512 * KiB + part(
+            self.pool_as_allocated
+            + times(2, self.innodb_log_buffer_size)
+            + self.key_buffer_size
+            + self.aria_pagecache_buffer_size
+            + self.query_cache_size
+            + PERFORMANCE_SCHEMA_LARGE,
+            1,
+            512,
+        )
+
+    @claim(process=SERVER, kind="kernel", count="connections")
+    def session_page_tables(self) -> Number:
+        """Page tables of one session: its stack, and what its buffers map."""
+        return 8 * KiB + part(self.statements, 1, 512)
+
+    # ------------------------------------------------------------------------------------------ what stays open
+
+    def exposures(self) -> Iterator[Exposure]:
+        """What no variable of the server bounds (docs/services/mariadb.md; each was seen to grow)."""
+        for what, why in UNBOUNDED:
+            yield Exposure(self.address, what, why, CONTAINED)
+
+
+CONTAINED: Final = "MemoryMax= in the unit of the server: no server variable bounds it"
+UNBOUNDED: Final = (
+    (
+        "string results inside a statement",
+        "every function has a buffer of up to max_allowed_packet, as many as the text names; 20 of them took 2289 MiB "
+        "in one session, uncounted by max_session_mem_used",
+    ),
+    (
+        "variables that a session may raise itself",
+        "any account may set sort_buffer_size, join_buffer_size, tmp_memory_table_size, max_heap_table_size, "
+        "read_buffer_size and max_session_mem_used for its own session",
+    ),
+    ("user variables, MEMORY tables and prepared statements", "no limit on their number in a session or a server"),
+    (
+        "the shape of statements",
+        "joined tables, temporary tables and sorts are set by the SQL text; the counts of this bill are assumptions",
+    ),
+    (
+        "GROUP_CONCAT with ORDER BY, JSON_ARRAYAGG",
+        "the first holds up to 1024 x group_concat_max_len, the second is not counted at all",
+    ),
+    (
+        "FULLTEXT",
+        "innodb_ft_cache_size starts a flush and bounds nothing; a query may hold innodb_ft_result_cache_limit",
+    ),
+    ("stored routines", "recursion touches the stack of its thread, up to thread_stack for each session"),
+    (
+        "ALTER TABLE and repairs",
+        "innodb_sort_buffer_size for each index, aria_sort_buffer_size, myisam_sort_buffer_size",
+    ),
+)
