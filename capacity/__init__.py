@@ -1,2 +1,3 @@
 """capacity."""
+
 __version__ = "0.1.0"

@@ -123,3 +123,15 @@ def _divided_up(x: Number, down: Number) -> Number:
     if math.isinf(x):
         return x
     return -(-x // down)
+
+
+def root_up(x: Number) -> Number:
+    """The square root in whole numbers, rounded up; UNLIMITED stays UNLIMITED."""
+    if is_array(x):
+        import numpy as np
+
+        return cast("Number", np.ceil(np.sqrt(x)))
+    if math.isinf(x):
+        return x
+    whole = math.isqrt(int(x))
+    return whole if whole * whole == x else whole + 1

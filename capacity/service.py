@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final, Literal, TypeVar, cast
 from capacity.arithmetic import UNKNOWN, UNLIMITED, Number, above, any_unlimited, choose, is_array, smaller, times
 from capacity.errors import BadValue, UnknownName
 from capacity.settings import REQUIRED, Assumed, Default, File, Given, Origin, Setting, Spec
+from capacity.units import bytes_given
 
 Kind = Literal["private", "shared", "kernel"]
 Bound = Literal["enforced", "assumed", "unlimited"]
@@ -323,6 +324,15 @@ class Service:
         return self.name
 
     @property
+    def instance(self) -> str:
+        """Which of several services of one program this is: the unit or version of a master."""
+        return self.name
+
+    def scope_of(self, field: str) -> str:  # noqa: ARG002  (a master has two scopes)
+        """Where a field is set, in the words of the settings table: `server`, `global`, `master`, `pool:NAME`."""
+        return "server"
+
+    @property
     def parts(self) -> tuple[Part, ...]:
         """The parts of the service that have claims of their own (the pools of a master, in `part_field`)."""
         return getattr(self, self.part_field) if self.part_field else ()
@@ -345,6 +355,8 @@ class Service:
         text = value if isinstance(value, str) else ""
         if isinstance(value, str) and spec.parse is not None:
             value = spec.parse(value)
+        elif isinstance(value, str) and not isinstance(self.known[name].value, str):
+            value = number_given(spec, name, value)
         value = _number(spec, name, value)
         _check_range(spec, name, value)
         return Setting(spec.name or name, value, Given(), text)
@@ -390,6 +402,15 @@ class Part(Service):
         """Master and part: `php8.3-fpm/www`."""
         return f"{self.master.name}/{self.name}" if self.master is not None else self.name
 
+    @property
+    def instance(self) -> str:
+        """The instance of the master."""
+        return str(self.master.instance) if self.master is not None else self.name
+
+    def scope_of(self, field: str) -> str:  # noqa: ARG002  (one scope for all fields)
+        """`pool:NAME`."""
+        return f"pool:{self.name}"
+
     def held_by(self: Self, master: Service) -> Self:
         """A copy that knows its master, lives in its control group and has the defaults of its version."""
         known = dict(self.known)
@@ -419,6 +440,17 @@ def _made(service: Service, method: ClaimMethod) -> Claim:
         service.address, method.name, method.process, method.kind, count, each, total, bound, reads,
         tuple(notes.terms.items()), method.doc, measured if unlimited else 0, method, service.cgroup, unknown,
     )  # fmt: skip
+
+
+def number_given(spec: Spec, name: str, text: str) -> Number:
+    """A number given to this tool as text, for a field whose program has no dialect of its own. Raises BadValue."""
+    if text.lower() in {"unlimited", "infinity", "none"}:
+        return UNLIMITED
+    if spec.size:
+        return bytes_given(text, spec.name or name)
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise BadValue(spec.name or name, text, accepts="a whole number")
+    return int(text)
 
 
 def _number(spec: Spec, name: str, value: Any) -> Any:

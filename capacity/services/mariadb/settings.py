@@ -108,6 +108,8 @@ class MariaDbSettings(Service):
     )
     log_bin: str = word("log_bin", "OFF", "Whether the binary log is written: ON or OFF.")
     binlog_format: str = word("binlog_format", "MIXED", "ROW, MIXED or STATEMENT.")
+    bind_address: str = word("bind_address", "*", "Addresses that the server listens on; * is every one.")
+    skip_networking: Number = flag("skip_networking", 0, "1: no TCP at all, the socket only.")
     allocator: str = setting(
         "MALLOC_MMAP_THRESHOLD_", default="heap", size=False, monotone=False,
         doc="Word: `mmap` where the unit's environment sets the threshold of malloc (128 KiB or less), so that every "
@@ -142,6 +144,14 @@ class MariaDbSettings(Service):
     tables: Number = assumption(
         400, "Tables that the databases hold and sessions open: as many as the server's own cache is made for."
     )
+
+    @property
+    def listens_beyond_loopback(self) -> bool:
+        """Whether programs of other hosts can open sessions: then this host's programs are no upper bound of them."""
+        addresses = {one.strip() for one in self.bind_address.split(",")}
+        return not self.skip_networking and any(
+            not (one.startswith("127.") or one in {"localhost", "::1", "::ffff:127.0.0.1"}) for one in addresses
+        )
 
     def __post_init__(self) -> None:
         super().__post_init__()

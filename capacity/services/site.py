@@ -1,0 +1,101 @@
+"""A host while it is read: its root, units, processes and packages, and what the readers of its programs report.
+
+Each service's `read(site)` yields its services and leaves here what became of the rest: refusals, files never read,
+programs that are installed and do not count, processes that are already priced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from capacity.readers.accounts import Account, account
+from capacity.readers.cgroups import CGroup, groups
+from capacity.readers.packages import Package, packages
+from capacity.readers.processes import Process, processes
+from capacity.readers.systemd import Units, units
+from capacity.root import Root
+from capacity.settings import NeverRead, Refusal, Remark, Setting
+
+if TYPE_CHECKING:
+    from capacity.arithmetic import Number
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A program that was found, priced or not: `enabled` None where nothing says whether it starts.
+
+    `why` says in words why it counts or not; `unit` is the unit that starts it, if one is known.
+    """
+
+    program: str
+    instance: str
+    version: str
+    enabled: bool | None
+    priced: bool
+    why: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A process that the caller declared: `--process NAME=BYTES[xCOUNT]`."""
+
+    name: str
+    each: int
+    count: int = 1
+
+
+@dataclass
+class Site:
+    """What readers of services work with. `ram` is MemTotal in bytes where it is known, `assume` what the caller gave
+    by program and field.
+    """
+
+    root: Root
+    ram: Number | None = None
+    declared: tuple[Declared, ...] = ()
+    assume: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    refusals: list[Refusal] = field(default_factory=list)
+    never_read: list[NeverRead] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    seen: list[Seen] = field(default_factory=list)
+    settings: list[tuple[str, str, str, str, Setting]] = field(default_factory=list)
+    priced: set[int] = field(default_factory=set)
+
+    @cached_property
+    def units(self) -> Units:
+        """The systemd units of the host, parsed when asked for."""
+        return units(self.root)
+
+    @cached_property
+    def processes(self) -> tuple[Process, ...]:
+        """The processes seen in /proc, kernel threads and this tool's own left out."""
+        return tuple(process for process in processes(self.root) if not process.own)
+
+    @cached_property
+    def cgroups(self) -> Mapping[str, CGroup]:
+        """The control groups of the tree by path."""
+        return groups(self.root)
+
+    def package(self, names: Iterable[str]) -> Package | None:
+        """The first of these packages that is installed, or None."""
+        found = packages(self.root, tuple(names))
+        return found[0] if found else None
+
+    def account(self, user: str) -> Account | None:
+        """uid and groups of a user of the host, or None."""
+        return account(self.root, user)
+
+    def of_unit(self, unit: str) -> tuple[Process, ...]:
+        """The processes whose control group is this unit's, or lies below it."""
+        marks = (f"/{unit}", f"/{unit}/")
+        return tuple(p for p in self.processes if (p.cgroup or "").endswith(marks[0]) or marks[1] in (p.cgroup or ""))
+
+    def price(self, members: Iterable[Process]) -> int:
+        """Marks processes as belonging to a priced service; returns the private bytes that they hold now."""
+        members = tuple(members)
+        self.priced.update(process.pid for process in members)
+        return sum(process.private or 0 for process in members)

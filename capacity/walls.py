@@ -1,0 +1,153 @@
+"""Walls: limits that the kernel keeps round processes, from outside the programs.
+
+`MemoryMax=` of a unit or slice is the memory.max of its control group (admin-guide/cgroup-v2.rst):
+everything that the group's processes are charged for stays under it, nested groups under every one on the way up.
+`LimitAS=` is RLIMIT_AS of each process. `MemoryHigh=` slows and never stops: it is no wall. Without `MemorySwapMax=` a
+group may put beside its limit whatever swap the host has: such a wall relieves RAM, and not RAM + swap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from capacity.arithmetic import UNLIMITED, Number, above, any_unlimited, choose, smaller, times
+from capacity.service import Cap, Claim, Service
+from capacity.settings import Setting, setting
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Wall(Service):
+    """A unit, slice or control group with its limits in bytes; `cgroup` is its path, `name` its last component."""
+
+    program: ClassVar[str] = "systemd"
+
+    memory_max: Number = setting(
+        "MemoryMax",
+        default=UNLIMITED,
+        doc="Memory of all processes of the group.",
+        source="systemd.resource-control(5)",
+    )
+    swap_max: Number = setting(
+        "MemorySwapMax", default=UNLIMITED, doc="Swap of all processes of the group.",
+        source="systemd.resource-control(5)",
+    )  # fmt: skip
+    limit_as: Number = setting(
+        "LimitAS", default=UNLIMITED, doc="Address space of each process of the unit.", source="systemd.exec(5)"
+    )
+
+    def scope_of(self, field: str) -> str:
+        """`unit:NAME`, or `cgroup:PATH` where the limit was read from a control group."""
+        read = self.known[field].origin
+        return f"cgroup:{self.cgroup}" if "/sys/fs/cgroup" in getattr(read, "path", "") else f"unit:{self.name}"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Relief:
+    """A negative line of a bill: what a cap or a wall takes off. Bytes; `both` is what it takes off RAM + swap.
+
+    `limit` is what the setting says (processes for a cap, bytes for a wall), `leaves` the bytes that it leaves.
+    """
+
+    service: str
+    name: str
+    limit: Number
+    relief: Number
+    both: Number
+    leaves: Number
+    reads: tuple[tuple[str, Setting], ...]
+    cgroup: str = ""
+
+
+def of_cap(cap: Cap) -> Relief:
+    """The line of a cap inside a program."""
+    relief = cap.relief
+    claimed: Number = 0
+    for count, each in cap.members:
+        claimed = claimed + times(count, each)
+    return Relief(cap.service, cap.name, cap.limit, relief, relief, claimed - relief, cap.reads, cap.cgroup)
+
+
+def inside(wall: Wall, cgroup: str) -> bool:
+    """Whether a control group lies in the wall's, or is it."""
+    return cgroup == wall.cgroup or cgroup.startswith(wall.cgroup.rstrip("/") + "/")
+
+
+@dataclass(slots=True)
+class Charge:
+    """A claim as its walls leave it: bytes of RAM, and of RAM + swap. They differ from its total only where an
+    unlimited claim is written as what a wall leaves to it.
+    """
+
+    claim: Claim
+    ram: Number
+    both: Number
+
+
+def per_process(wall: Wall, claims: Iterable[Claim]) -> tuple[tuple[Claim, ...], Relief | None]:
+    """The claims as `LimitAS=` leaves them, one process at a time, and its line (None where it takes nothing off).
+
+    What is unlimited becomes what the limit leaves; of what is over, the private claims give way in their order.
+    """
+    limit, changed = wall.limit_as, []
+    relief: Number = 0
+    room: dict[tuple[str, str, str], Number] = {}
+    for claim in claims:
+        if claim.kind != "private" or not inside(wall, claim.cgroup):
+            changed.append(claim)
+            continue
+        process = (claim.service, claim.process, claim.method.count)
+        left = room.get(process, limit)
+        each = smaller(claim.each, left)
+        room[process] = above(left, each)
+        total = times(claim.count, each)
+        if not any_unlimited(claim.total):
+            relief = relief + (claim.total - total)
+        changed.append(replace(claim, each=each, total=total))
+    nothing = isinstance(relief, int) and relief == 0
+    line = (
+        None
+        if nothing
+        else Relief(wall.name, "LimitAS", limit, relief, relief, limit, _reads(wall, "limit_as"), wall.cgroup)
+    )
+    return tuple(changed), line
+
+
+def around(wall: Wall, charges: list[Charge], lines: list[Relief], swap: Number) -> Relief | None:
+    """The line of a control group's limit over `charges`, after the lines of what lies inside it.
+
+    Unlimited charges inside become what the wall leaves to them (changed in place), the first one first. None where the
+    wall is not under what is inside it.
+    """
+    held = [charge for charge in charges if inside(wall, charge.claim.cgroup)]
+    taken = [line for line in lines if inside(wall, line.cgroup)]
+    with_swap = wall.memory_max + smaller(wall.swap_max, swap)
+    ram = _over(held, [line.relief for line in taken], wall.memory_max, "ram")
+    both = _over(held, [line.both for line in taken], with_swap, "both")
+    if isinstance(ram, (int, float)) and ram == 0 and isinstance(both, (int, float)) and both == 0:
+        return None
+    reads = _reads(wall, "memory_max", "swap_max")
+    return Relief(wall.name, "MemoryMax", wall.memory_max, ram, both, wall.memory_max, reads, wall.cgroup)
+
+
+def _over(held: list[Charge], taken: list[Number], limit: Number, which: str) -> Number:
+    """Bytes over the limit; the unlimited among `held` are written as what it leaves."""
+    finite: Number = 0
+    for charge in held:
+        value = getattr(charge, which)
+        finite = finite + choose(value == UNLIMITED, 0, value)
+    for relief in taken:
+        finite = finite - relief
+    left = above(limit, finite)
+    for charge in held:
+        value = getattr(charge, which)
+        if any_unlimited(value):
+            endless = value == UNLIMITED
+            setattr(charge, which, choose(endless, left, value))
+            left = choose(endless, 0, left)
+    return above(finite, limit)
+
+
+def _reads(wall: Wall, *names: str) -> tuple[tuple[str, Setting], ...]:
+    return tuple((f"{wall.name}.{name}", wall.known[name]) for name in names)
