@@ -105,7 +105,7 @@ class Reading:
             if setting.value is UNKNOWN:
                 raise ReadUnknown(setting)
             notes.settings[of.address, name] = setting
-            notes.assumed |= type(of).specs()[name].kind == "assumption"
+            notes.assumed |= type(of).specs()[name].assumes(setting.value)
             return setting.value
         value = getattr(of, name)
         if isinstance(value, Service):
@@ -428,17 +428,17 @@ def _made(service: Service, method: ClaimMethod) -> Claim:
     try:
         count = getattr(reading, method.count) if method.count else 1
         each = method.compute(reading)
-        measured = getattr(reading, method.measured) if method.measured else 0
+        total = times(count, each)
+        unlimited = any_unlimited(total)
+        measured = getattr(reading, method.measured) if unlimited and method.measured else 0
         unknown = None
     except ReadUnknown as read:
-        count, each, measured, unknown = 0, 0, 0, read.setting
-    total = times(count, each)
-    unlimited = any_unlimited(total)
+        count, each, total, measured, unlimited, unknown = 0, 0, 0, 0, False, read.setting
     bound: Bound = "unlimited" if unlimited else "assumed" if notes.assumed else "enforced"
     reads = tuple((f"{address}.{name}", setting) for (address, name), setting in notes.settings.items())
     return Claim(
         service.address, method.name, method.process, method.kind, count, each, total, bound, reads,
-        tuple(notes.terms.items()), method.doc, measured if unlimited else 0, method, service.cgroup, unknown,
+        tuple(notes.terms.items()), method.doc, measured, method, service.cgroup, unknown,
     )  # fmt: skip
 
 

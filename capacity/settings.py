@@ -185,14 +185,15 @@ def version_tuple(version: str) -> tuple[int, ...]:
 
 def reaches(version: str, firsts: tuple[str, ...], branch: int = 2) -> bool | None:
     """Whether `version` has what came with `firsts`, one first version per release branch (the leading `branch`
-    numbers). A branch that is not named has it if it is newer than all that are. None where the version is unknown.
+    numbers). A branch that is not named has it if it is newer than all that are. None where the version is unknown, or
+    too short to tell (`8.3` of a directory's name against `8.3.36`).
     """
     have = version_tuple(version)
     if len(have) < branch:
         return None
     for first in map(version_tuple, firsts):
         if have[:branch] == first[:branch]:
-            return have >= first
+            return None if have == first[: len(have)] and have != first else have >= first
     return have[:branch] > max(version_tuple(first)[:branch] for first in firsts)
 
 
@@ -203,20 +204,26 @@ class Since:
     firsts: tuple[str, ...]
     then: Any
     before: Any
+    unknown: str | None = None
 
     def of(self, version: str) -> Any:
-        """The value in `version`; where the version is not known, the larger of the two (never under)."""
+        """The value in `version`; where that is not known, the larger of the two (never under), of words `unknown`."""
         has = reaches(version, self.firsts)
         then = self.then.of(version) if isinstance(self.then, Since) else self.then
         before = self.before.of(version) if isinstance(self.before, Since) else self.before
+        if has is None and self.unknown is not None:
+            return self.unknown
         if has is None:
             return then if isinstance(then, str) or isinstance(before, str) else max(then, before)
         return then if has else before
 
 
-def since(*firsts: str, then: Any, before: Any) -> Since:
-    """A value by version, per release branch: `since("10.11.12", "11.4.6", then=b, before=a)`; they may be nested."""
-    return Since(firsts, then, before)
+def since(*firsts: str, then: Any, before: Any, unknown: str | None = None) -> Since:
+    """A value by version, per release branch: `since("10.11.12", "11.4.6", then=b, before=a)`; they may be nested.
+
+    `unknown` is the word to take where the version is not known: the one with which the bill is larger.
+    """
+    return Since(firsts, then, before, unknown)
 
 
 # ---------------------------------------------------------------------------------------------- fields of a service
@@ -230,6 +237,7 @@ class Spec:
 
     `kind` is setting, demand or assumption. `parse` turns the program's text into a value and raises BadValue;
     `minimum`, `maximum` and `step` are the program's own; `monotone` is False where the bill may fall when it rises.
+    `ceiling` is the word of an assumption with which a claim takes what the program enforces: nothing is assumed then.
     """
 
     kind: str
@@ -243,6 +251,11 @@ class Spec:
     step: Number = 1
     monotone: bool = True
     size: bool = True
+    ceiling: str | None = None
+
+    def assumes(self, value: Any) -> bool:
+        """Whether a claim that read `value` stands under an assumption; not with the word that takes the ceiling."""
+        return self.kind == "assumption" and not (isinstance(value, str) and value == self.ceiling)
 
     def default_of(self, version: str) -> Any:
         """The built-in value in `version` of the program."""
@@ -277,9 +290,13 @@ def demand(doc: str) -> Any:
     return field(default=None, metadata={"spec": Spec("demand", "", doc, UNLIMITED, size=False)})
 
 
-def assumption(default: Any, doc: str, *, size: bool = False, monotone: bool = True) -> Any:
-    """A field that no setting says: a default with its reason (`doc`), until it is given or measured."""
-    return field(default=None, metadata={"spec": Spec("assumption", "", doc, default, size=size, monotone=monotone)})
+def assumption(default: Any, doc: str, *, size: bool = False, monotone: bool = True, ceiling: str | None = None) -> Any:
+    """A field that no setting says: a default with its reason (`doc`), until it is given or measured.
+
+    `ceiling` is the word, if any, with which claims take the limit that the program itself enforces.
+    """
+    spec = Spec("assumption", "", doc, default, size=size, monotone=monotone, ceiling=ceiling)
+    return field(default=None, metadata={"spec": spec})
 
 
 def spec_of(fields: Mapping[str, Any], name: str) -> Spec | None:
