@@ -12,7 +12,8 @@ from capacity.couplings import reachable
 from capacity.errors import BadValue, UnknownName
 from capacity.memory import Memory, budget_of
 from capacity.readers.systemd import systemd_size
-from capacity.service import Exposure, Finding, Part, Service
+from capacity.findings import Finding
+from capacity.service import Exposure, Part, Service
 from capacity.services.site import Seen
 from capacity.settings import NeverRead, Refusal, Remark, Setting
 from capacity.walls import Wall

@@ -20,7 +20,6 @@ from capacity.units import bytes_given
 
 Kind = Literal["private", "shared", "kernel"]
 Bound = Literal["enforced", "assumed", "unlimited"]
-Severity = Literal["error", "warning", "note"]
 
 # ---------------------------------------------------------------------------------------------- terms and claims
 
@@ -205,47 +204,6 @@ class Exposure:
     why: str
     fix: str
     evidence: tuple[File, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """A fix that can be typed: in `file` (a path in the host) the line `remove` becomes `insert`."""
-
-    file: str
-    line: int
-    remove: str
-    insert: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.insert}" if self.line else f"{self.file}: {self.insert}"
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A place in a file that a finding shows, with the words that stand under it; `loser` where another value won."""
-
-    at: File
-    words: str
-    loser: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A rule's result. `bytes` is the consequence (None where it has no size), `fix` an edit or a command to type.
-
-    `change` is the same fix as an address and a value, for the bill after it; `after` is that bill in words.
-    """
-
-    code: str
-    rule: str
-    severity: Severity
-    message: str
-    marks: tuple[Mark, ...] = ()
-    notes: tuple[str, ...] = ()
-    bytes: int | None = None
-    fix: Edit | str | None = None
-    change: tuple[str, str] | None = None
-    after: str = ""
 
 
 # ---------------------------------------------------------------------------------------------- the datasheet
@@ -490,6 +448,5 @@ def _check_range(spec: Spec, name: str, value: Any) -> None:
 
 
 __all__ = [
-    "Bound", "Cap", "Claim", "ClaimMethod", "Edit", "Exposure", "Finding", "Kind", "Mark", "Part", "Reading",
-    "Service", "Severity", "Term", "claim", "term",
+    "Bound", "Cap", "Claim", "ClaimMethod", "Exposure", "Kind", "Part", "Reading", "Service", "Term", "claim", "term",
 ]  # fmt: skip
