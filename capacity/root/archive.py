@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from capacity.errors import NotReadable, TooLarge
 from capacity.root.base import MAX_FILE, MAX_LINKS, Entry, Root, may_be_wrapped
-from capacity.root.stream import Stream
+from capacity.root.stream import MAX_STEPS, Stream
 from capacity.root.tar import Member, members
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class _Tree:
     def __init__(self, name: str) -> None:
         self.name = name
         self.entries: dict[str, Stored] = {"": _implied()}
-        self._count = self._text = self._kept = 0
+        self._count = self._text = self._kept = self._steps = 0
         self._weights: list[tuple[bool, int, int, Stored]] = []
 
     def add(self, member: Member) -> None:
@@ -141,16 +141,31 @@ class _Tree:
                 continue
             real = known.get(above)
             if real is None:
-                real = known[above] = self._folder(above)
+                real = self._folder(above, known)
             if real != above:
                 moved = self.entries.pop(place)
-                self.entries.setdefault(f"{real}/{last}", moved)
+                there = self.entries.setdefault(f"{real}/{last}", moved)
+                if there.implied and moved.kind == "dir":
+                    self.entries[f"{real}/{last}"] = moved
 
-    def _folder(self, path: str) -> str:
-        """Where a folder is after links, made where it is missing; what is no folder, or a circle, gives way."""
-        here, links = "", 0
-        todo = path.split("/")[::-1]
+    def _folder(self, path: str, known: dict[str, str]) -> str:
+        """Where a folder is after links, made where it is missing; `known` holds those found before."""
+        unknown = []
+        while path not in known:
+            unknown.append(path)
+            path = path.rpartition("/")[0]
+        here = known[path]
+        for folder in reversed(unknown):
+            here = known[folder] = self._enter(here, folder.rpartition("/")[2])
+        return here
+
+    def _enter(self, here: str, name: str) -> str:
+        """Where a name in a folder leads to as a folder; what is none, or leads in a circle, gives way to one."""
+        links, todo = 0, [name]
         while todo:
+            self._steps += 1
+            if self._steps > MAX_STEPS:
+                raise TooLarge(self.name, "links to folders that are too tangled")
             part = todo.pop()
             if part == "..":
                 here = here.rpartition("/")[0]

@@ -17,6 +17,7 @@ from capacity.root.pattern import literal, matcher
 MAX_LINKS = 40  # Linux, MAXSYMLINKS
 MAX_FILE = 16 << 20  # bytes of one file; a host's configuration has no larger one
 MAX_MATCHES = 100_000  # paths that a pattern may be looking at: links to folders can multiply them without end
+MAX_FOLLOWED = 32 << 20  # bytes of link text followed; links made to tangle would keep the walk busy for hours
 FLAT_SIZE = 4096  # bytes; a link's target is shorter (PATH_MAX)
 OWNER_SAMPLE = 1000  # entries looked at before owners are taken for lost
 
@@ -67,6 +68,8 @@ class Root(ABC):
         self._lists: dict[str, list[str]] = {}
         self._small: dict[str, bytes] = {}
         self._flat: dict[str, str | None] = {}
+        self._walked: dict[str, tuple[str, Entry, int]] = {}
+        self._followed = 0
         self._denied: dict[str, str] = {}
         self._owners: bool | None = None
 
@@ -104,7 +107,8 @@ class Root(ABC):
         try:
             return self._walk(path)[1].kind
         except Missing:
-            return "dangling" if self._is_there(path) else "missing"
+            itself = self._itself(path)
+            return "dangling" if itself is not None and itself.kind == "link" else "missing"
         except LinkLoop:
             return "loop"
         except NotReadable:
@@ -195,9 +199,13 @@ class Root(ABC):
         if not path or "\0" in path:
             raise Missing(path)
         top = self._at("", path)
-        here, entry = "", top
-        todo = path.split("/")[::-1]
-        links = 0
+        here, entry, links = "", top, 0
+        above, _, last = path.rpartition("/")
+        if searched is None and above in self._walked:
+            here, entry, links = self._walked[above]
+            todo = [last]
+        else:
+            todo = path.split("/")[::-1]
         while todo:
             part = todo.pop()
             if entry.kind != "dir":
@@ -223,13 +231,18 @@ class Root(ABC):
                 here, entry = child, found
                 continue
             links += 1
+            self._followed += len(target)
             if links > MAX_LINKS:
                 raise LinkLoop(path)
             if not target:
                 raise Missing(path)
+            if self._followed > MAX_FOLLOWED:
+                raise TooLarge(path, f"links of more than {MAX_FOLLOWED} bytes followed in this root")
             todo.extend(target.split("/")[::-1])
             if target[0] == "/":
                 here, entry = "", top
+        if last_flat:
+            self._walked[path] = here, entry, links
         return here, entry
 
     def _at(self, place: str, path: str) -> Entry:
@@ -261,25 +274,25 @@ class Root(ABC):
         try:
             data = self._small[place] = self._load(place)
             if data[:1] == b"/" and len(data) < FLAT_SIZE and not (set(data) & _NOT_IN_TARGETS):
+                self._walk(os.fsdecode(data), None, depth + 1, last_flat=False)
                 target = os.fsdecode(data)
-                self._walk(target, None, depth + 1, last_flat=False)
-        except LinkLoop:
-            pass  # a link that leads round in a circle is a link all the same
+        except LinkLoop:  # a link that leads round in a circle is a link all the same
+            target = os.fsdecode(data)
         except NotReadable:
             target = None
         self._flat[place] = target
         return target
 
-    def _is_there(self, path: str) -> bool:
-        """Whether a link (or anything) stands at the path itself, its last component not followed."""
+    def _itself(self, path: str) -> Entry | None:
+        """What stands at the path itself, its last component not followed; None if nothing, or if that is not known."""
         above, _, last = path.rstrip("/").rpartition("/")
         if last in ("", ".", ".."):
-            return False
+            return None
         try:
             place, entry = self._walk(above or "/")
-            return entry.kind == "dir" and self._at(f"{place}/{last}", path) is not None
+            return self._at(f"{place}/{last}", path) if entry.kind == "dir" else None
         except NotReadable:
-            return False
+            return None
 
     # Lists and patterns.
 
@@ -302,7 +315,7 @@ class Root(ABC):
             if name is not None:
                 path = f"{folder}/{name}"
                 dots = name in (".", "..")
-                if self.kind(path) == "dir" if dots else self._is_there(path):
+                if self.kind(path) == "dir" if dots else self._itself(path) is not None:
                     found.append(path)
                 continue
             try:

@@ -30,13 +30,15 @@ def holes_of_header(stream: Stream, header: bytes) -> Holes:
             raise stream.cut_short()
         pieces += _structs(stream.name, block[:504])
         more = block[504]
+        stream.spend(21)
         if len(pieces) > MAX_PIECES:
             raise _bad(stream.name)
     return Holes(size, pieces)
 
 
-def holes_of_records(name: str, pairs: list[tuple[str, bytes]]) -> Holes | None:
+def holes_of_records(stream: Stream, pairs: list[tuple[str, bytes]]) -> Holes | None:
     """The map in a pax header (0.0: a record for each number, 0.1: one list, 1.0: in the body); None without one."""
+    name = stream.name
     last = dict(pairs)
     size = last.get("GNU.sparse.realsize", last.get("GNU.sparse.size"))
     if size is None:
@@ -45,17 +47,19 @@ def holes_of_records(name: str, pairs: list[tuple[str, bytes]]) -> Holes | None:
         return Holes(_whole(name, size), None)
     if "GNU.sparse.map" in last:
         numbers = [_whole(name, text) for text in last["GNU.sparse.map"].split(b",") if text]
+        stream.spend(len(numbers))
     else:
         numbers = [_whole(name, text) for key, text in pairs if key in ("GNU.sparse.offset", "GNU.sparse.numbytes")]
     return Holes(_whole(name, size), list(zip(numbers[::2], numbers[1::2])))
 
 
-def filled(name: str, data: bytes, holes: Holes) -> bytes:
+def filled(stream: Stream, data: bytes, holes: Holes) -> bytes:
     """The file's bytes, zeros in its holes. `holes.size` is within MAX_FILE. Raises NotReadable."""
-    pieces = holes.pieces
-    at = 0
+    name, pieces, at = stream.name, holes.pieces, 0
     if pieces is None:
         pieces, at = _map_in_body(name, data)
+        stream.spend(len(pieces))
+    stream.grown(holes.size)
     whole = bytearray(min(holes.size, MAX_FILE))
     for offset, length in pieces:
         if offset + length > len(whole) or at + length > len(data):

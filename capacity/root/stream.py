@@ -20,6 +20,7 @@ MAX_STREAM = 8 << 30  # bytes unpacked, or read and thrown away, in all
 FREE = 128 << 20  # bytes unpacked before the ratio counts
 MAX_RATIO = 200
 MAX_PARTS = 200_000  # packed streams one after another (parallel packers write one for every few hundred KiB)
+MAX_STEPS = 2_000_000
 XZ_MEMORY = 128 << 20  # bytes the unpacker may take; `xz -9` needs 65 MiB
 
 _MAGIC = {"gzip": (b"\x1f\x8b",), "bzip2": (b"BZh",), "xz": (b"\xfd7zXZ\0", b"]\0\0")}
@@ -32,8 +33,7 @@ class Stream:
     def __init__(self, source: BinaryIO, name: str) -> None:
         self.name, self._source = name, source
         self._went_in = self._came_out = 0
-        self._parts = 0
-        self._left = 0  # plain bytes on a disk that may be skipped over without reading them
+        self._parts = self._steps = 0
         self._raw = self._from_source(6)
         self._packing = next((k for k, magics in _MAGIC.items() if self._raw.startswith(magics)), "")
         for magic, packing in _FOREIGN.items():
@@ -65,22 +65,18 @@ class Stream:
 
     def skip(self, size: int) -> None:
         """Passes over `size` bytes. Raises NotReadable where the archive ends before that, and TooLarge."""
-        start = self.position
         while size:
             step = min(size, len(self._piece) - self._at)
-            if step:
-                self._at += step
-            else:
-                if not self._packing and size > CHUNK and self._jump(size):
-                    self.position = start
-                    self.position += size
-                    return
+            if not step and not self._packing and self._jump(size):
+                step = size
+            elif not step:
                 self._piece, self._at = self._more(), 0
                 if not self._piece:
                     raise self.cut_short()
+            else:
+                self._at += step
             size -= step
             self.position += step
-            start = self.position
 
     def drain(self) -> None:
         """Reads to the end, so that checksums are held and a sender can finish. Raises as `read`."""
@@ -93,8 +89,8 @@ class Stream:
         return NotReadable(self.name, f"the archive is cut short (it ends after {self._came_out} bytes)")
 
     def _jump(self, size: int) -> bool:
-        """Passes over plain bytes of a file on disk without reading them; False if it cannot."""
-        if not _can_seek(self._source):
+        """Passes over plain bytes of a file on disk unread; False if it cannot, or if reading is as fast."""
+        if size < CHUNK or not _can_seek(self._source):
             return False
         import os
 
@@ -104,7 +100,6 @@ class Stream:
         if now + size > end:
             self._came_out += end - now
             raise self.cut_short()
-        self._went_in += size
         return True
 
     def _from_source(self, size: int) -> bytes:
@@ -118,19 +113,26 @@ class Stream:
         self._went_in += len(data)
         return data
 
+    def spend(self, steps: int) -> None:
+        """Counts work on headers, in steps of about a microsecond. Raises TooLarge."""
+        self._steps += steps
+        if self._steps > MAX_STEPS:
+            raise TooLarge(self.name, "more headers than a host's files need; leave out what is no configuration")
+
+    def grown(self, size: int) -> None:
+        """Counts `size` bytes that came out of the archive, holes of sparse files too. Raises TooLarge."""
+        self._came_out += size
+        if self._came_out > MAX_STREAM or self._went_in > MAX_STREAM:
+            raise TooLarge(self.name, f"more than {MAX_STREAM >> 30} GiB to read through; leave large files out of it")
+        if self._came_out > FREE and self._came_out > MAX_RATIO * self._went_in:
+            raise TooLarge(
+                self.name, f"unpacks to more than {MAX_RATIO} times its size; leave large empty files out of it"
+            )
+
     def _more(self) -> bytes:
         """The next unpacked bytes, CHUNK at most; none at the end."""
         piece = self._unpacked() if self._packing else self._plain()
-        self._came_out += len(piece)
-        if self._came_out > MAX_STREAM or self._went_in > MAX_STREAM:
-            raise TooLarge(
-                self.name, f"more than {MAX_STREAM >> 30} GiB to read through; leave large files out of the archive"
-            )
-        if self._came_out > FREE and self._came_out > MAX_RATIO * self._went_in:
-            raise TooLarge(
-                self.name,
-                f"unpacks to more than {MAX_RATIO} times its size; leave large empty files out of the archive",
-            )
+        self.grown(len(piece))
         return piece
 
     def _plain(self) -> bytes:

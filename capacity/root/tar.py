@@ -20,6 +20,9 @@ MAX_EXTRA = 1 << 20  # bytes of one extended header; real ones hold a few hundre
 MAX_NAME = 4096  # bytes of a name or a link's text (PATH_MAX)
 
 _KINDS = {b"2": "link", b"3": "other", b"4": "other", b"5": "dir", b"6": "other", b"D": "dir"}
+_USED = frozenset(b"path linkpath size uid gid".split()) | frozenset(
+    b"GNU.sparse." + each for each in b"name size realsize major map offset numbytes".split()
+)
 _WITHOUT_BODY = frozenset((b"1", b"2", b"3", b"4", b"5", b"6"))  # whatever size stands there
 
 
@@ -54,6 +57,7 @@ def members(stream: Stream) -> Iterator[Member]:
         if len(header) < BLOCK:
             raise _no_end(stream, header)
         _hold_checksum(stream, header)
+        stream.spend(4)
         kind = header[156:157]
         size = _number(stream, header[124:136])
         if kind in (b"L", b"K", b"x", b"X", b"g"):
@@ -81,7 +85,7 @@ def _member(
     if kind == b"S":
         holes = holes_of_header(stream, header)
     elif pairs:
-        holes = holes_of_records(stream.name, pairs)
+        holes = holes_of_records(stream, pairs)
     if "size" in known:
         size = _decimal(stream, known["size"])
     name = known.get("GNU.sparse.name", known.get("path", _name(header)))
@@ -121,7 +125,7 @@ def _body(stream: Stream, found: Member, size: int, holes: Holes | None, kind: b
     if len(data) < size:
         raise stream.cut_short()
     stream.skip(_padded(size) - size)
-    found.data = filled(stream.name, data, holes) if holes else data
+    found.data = filled(stream, data, holes) if holes else data
 
 
 def _name(header: bytes) -> bytes:
@@ -167,7 +171,8 @@ def _extended(stream: Stream, size: int) -> bytes:
 
 def _records(stream: Stream, body: bytes) -> list[tuple[str, bytes]]:
     """The `length name=value` records of a pax header, in their order. Raises NotReadable."""
-    pairs, at = [], 0
+    pairs: list[tuple[str, bytes]] = []
+    at = steps = 0
     while at < len(body) and body[at]:
         space = body.find(b" ", at, at + 20)
         digits = body[at:space] if space > 0 else b""
@@ -175,8 +180,12 @@ def _records(stream: Stream, body: bytes) -> list[tuple[str, bytes]]:
         equals = body.find(b"=", space, end)
         if equals < 0 or end > len(body) or body[end - 1 : end] != b"\n":
             raise _damaged(stream)
-        pairs.append((os.fsdecode(body[space + 1 : equals]), body[equals + 1 : end - 1]))
+        name = body[space + 1 : equals]
+        if name in _USED:
+            pairs.append((name.decode("ascii"), body[equals + 1 : end - 1]))
+        steps += 1
         at = end
+    stream.spend(steps)
     return pairs
 
 
