@@ -53,7 +53,7 @@ class Finding:
     notes: tuple[str, ...] = ()
     bytes: int | None = None
     fix: Edit | str | None = None
-    change: tuple[str, str] | None = None
+    change: tuple[str, str | int] | None = None
     after: str = ""
 
 
@@ -74,7 +74,7 @@ Find = Callable[[Any, Any], Iterator[Finding]]
 
 
 def rule(code: str, subject: str) -> Callable[[Find], Find]:
-    """Registers a rule under `code`; `subject` is the name of a service class, or `Host`. Raises KeyError on a double."""
+    """Registers a rule under `code`; `subject` is the name of a service class, or `Host`. Raises KeyError if taken."""
 
     def register(find: Find) -> Find:
         if code in RULES:

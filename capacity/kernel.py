@@ -37,7 +37,7 @@ def read_memory(site: Site, given_total: int | None, daemons: int) -> Memory:
 
 def _totals(site: Site, meminfo: proc.Facts, given: int | None) -> Iterator[tuple[str, Setting]]:
     total = meminfo.settings.get("MemTotal")
-    limit = site.cgroups["/"].memory_max if "/" in site.cgroups else None
+    limit = site.cgroups["/"].max if "/" in site.cgroups else None
     if given is not None:
         total = Setting("MemTotal", given, Given("by --memory"), overrode=(total,) if total else ())
     elif limit is not None and isinstance(limit.value, int) and (total is None or limit.value < total.value):

@@ -33,6 +33,12 @@ class Wall(Service):
         "MemorySwapMax", default=UNLIMITED, doc="Swap of all processes of the group.",
         source="systemd.resource-control(5)",
     )  # fmt: skip
+    memory_high: Number = setting(
+        "MemoryHigh",
+        default=UNLIMITED,
+        doc="Where the group is slowed; no limit.",
+        source="systemd.resource-control(5)",
+    )
     limit_as: Number = setting(
         "LimitAS", default=UNLIMITED, doc="Address space of each process of the unit.", source="systemd.exec(5)"
     )

@@ -65,21 +65,21 @@ class Process(Service):
                 "MemoryMax= in its unit or slice",
             )  # fmt: skip
 
-    @classmethod
-    def read(cls, site: Site) -> Iterator[Process]:
-        """Every process that no other service priced, and every declared one."""
-        rest = [process for process in site.processes if process.pid not in site.priced]
-        rest.sort(key=lambda process: (process.comm, process.cgroup or "", process.pid))
-        groups = [list(members) for _, members in groupby(rest, lambda process: (process.comm, process.cgroup or ""))]
-        names = [members[0].comm for members in groups]
-        for members in groups:
-            yield _seen(members, alone=names.count(members[0].comm) == 1)
-        for one in site.declared:
-            known = {
-                "private": Setting("private", one.each, Given("by --process")),
-                "processes": Setting("processes", one.count, Given("by --process")),
-            }
-            yield Process(name=one.name, comm=one.name, known=known)
+
+def read(site: Site) -> Iterator[Process]:
+    """Every process that no other service priced, and every declared one."""
+    rest = [process for process in site.processes if process.pid not in site.priced]
+    rest.sort(key=lambda process: (process.comm, process.cgroup or "", process.pid))
+    groups = [list(members) for _, members in groupby(rest, lambda process: (process.comm, process.cgroup or ""))]
+    names = [members[0].comm for members in groups]
+    for members in groups:
+        yield _seen(members, alone=names.count(members[0].comm) == 1)
+    for one in site.declared:
+        known = {
+            "private": Setting("private", one.each, Given("by --process")),
+            "processes": Setting("processes", one.count, Given("by --process")),
+        }
+        yield Process(name=one.name, comm=one.name, known=known)
 
 
 def _seen(members: list[seen.Process], *, alone: bool) -> Process:

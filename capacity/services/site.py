@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from capacity.readers.accounts import Account, account
 from capacity.readers.cgroups import CGroup, groups
-from capacity.readers.packages import Package, packages
+from capacity.readers.packages import Installed, Package, installed
 from capacity.readers.processes import Process, processes
 from capacity.readers.systemd import Units, units
 from capacity.root import Root
@@ -21,6 +21,13 @@ from capacity.settings import NeverRead, Refusal, Remark, Setting
 
 if TYPE_CHECKING:
     from capacity.arithmetic import Number
+
+
+PACKAGES = (
+    "php*-fpm", "php-fpm", "php", "php*-php-fpm", "php[0-9]*",
+    "mariadb-server", "mariadb-server-*", "mariadb", "MariaDB-server", "mysql-server", "mysql-server-*",
+    "mysql-community-server", "percona-server-server", "percona-server-server-*",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +57,17 @@ class Declared:
 
 @dataclass
 class Site:
-    """What readers of services work with. `ram` is MemTotal in bytes where it is known, `assume` what the caller gave
-    by program and field.
+    """What readers of services work with. `ram` is MemTotal in bytes where it is known; `doubts` are reasons why no
+    verdict can be better than unknown.
     """
 
     root: Root
     ram: Number | None = None
     declared: tuple[Declared, ...] = ()
-    assume: Mapping[tuple[str, str], str] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
     never_read: list[NeverRead] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
     settings: list[tuple[str, str, str, str, Setting]] = field(default_factory=list)
     priced: set[int] = field(default_factory=set)
@@ -68,7 +75,7 @@ class Site:
     @cached_property
     def units(self) -> Units:
         """The systemd units of the host, parsed when asked for."""
-        return units(self.root)
+        return units(self.root, self.ram if isinstance(self.ram, int) else None)
 
     @cached_property
     def processes(self) -> tuple[Process, ...]:
@@ -80,10 +87,14 @@ class Site:
         """The control groups of the tree by path."""
         return groups(self.root)
 
-    def package(self, names: Iterable[str]) -> Package | None:
-        """The first of these packages that is installed, or None."""
-        found = packages(self.root, tuple(names))
-        return found[0] if found else None
+    @cached_property
+    def installed(self) -> Installed:
+        """The packages of the host that services ask for (`PACKAGES`)."""
+        return installed(self.root, PACKAGES)
+
+    def package(self, *names: str) -> Package | None:
+        """The first of these packages that is installed, or None; they must be among `PACKAGES`."""
+        return next((self.installed.packages[name] for name in names if name in self.installed.packages), None)
 
     def account(self, user: str) -> Account | None:
         """uid and groups of a user of the host, or None."""

@@ -1,0 +1,50 @@
+"""What findings are made of: marks under settings and under those that lost, and the largest value that still fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from capacity.findings import Edit, Mark
+from capacity.settings import File, NotKnown, Setting
+
+if TYPE_CHECKING:
+    from capacity.host import Host
+
+
+def marks(setting: Setting, words: str, lost: str = "loses") -> Iterator[Mark]:
+    """The place of a setting with these words under it, and the places of the settings that lost against it."""
+    place = setting.origin.at if isinstance(setting.origin, NotKnown) else setting.origin
+    if isinstance(place, File):
+        yield Mark(place, words)
+    for loser in setting.overrode:
+        if isinstance(loser.origin, File):
+            yield Mark(loser.origin, lost, loser=True)
+
+
+def edit(setting: Setting, value: str) -> Edit | None:
+    """The line of a setting with another value in it, or None where it stands in no file."""
+    place = setting.origin
+    if not isinstance(place, File) or not place.text:
+        return None
+    start, end = place.span
+    return Edit(place.path, place.line, place.text, place.text[: start - 1] + value + place.text[end - 1 :])
+
+
+def largest_that_fits(host: Host, address: str, low: int, high: int, value: Callable[[int], int]) -> int | None:
+    """The largest whole number from `low` to `high` with which the host's bill fits under its alert line, or None.
+
+    `value` turns the number into the setting's value (whole MiB into bytes). Asks the model itself, by halving: for
+    settings with which the bill does not fall.
+    """
+
+    def fits(number: int) -> bool:
+        bill = host.but({address: value(number)}).bill()
+        return bool(100 * bill.used <= bill.alert * bill.budget.mem_total) and bill.verdict != "unlimited"
+
+    if high < low or not fits(low):
+        return None
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low

@@ -1,0 +1,83 @@
+"""Rules about what could not be read or is not known: it is shown, and it never passes as nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from capacity.arithmetic import UNKNOWN
+from capacity.findings import Finding, Mark, rule
+from capacity.settings import NotKnown
+
+if TYPE_CHECKING:
+    from capacity.host import Host
+
+
+@rule("CAP301", "Host")
+def program_refuses(host: Host, _: Host) -> Iterator[Finding]:
+    """A program would not start with this configuration.
+
+    Why: what does not start has no worst case of its own; it is not priced at defaults as if it ran. In a copied tree
+    the cause is often a file that was not copied: then what was read is priced, and the sum says "at least".
+    Fix: the program's own check shows the same: php-fpm -t, mariadbd --help --verbose.
+    Source: docs/readers.md.
+    """
+    for refusal in host.refusals:
+        lost = " (probably lost in the copy)" if refusal.lost else ""
+        yield Finding(
+            "CAP301", "program_refuses", "error",
+            f"{refusal.program} refuses this configuration{lost}: {refusal.reason}",
+            (Mark(refusal.at, "here"),), (), None, "mend it, or copy what is missing",
+        )  # fmt: skip
+
+
+@rule("CAP302", "Host")
+def not_read(host: Host, _: Host) -> Iterator[Finding]:
+    """Something was not read, or was read and ignored.
+
+    Why: a file that nobody could read, a line that its program ignores, a value that was adjusted: the answer is only
+    as good as what was read.
+    Fix: read the host with the rights to do so, or mend the line.
+    Source: docs/readers.md.
+    """
+    for remark in host.remarks:
+        yield Finding("CAP302", "not_read", "warning", remark.message, (Mark(remark.at, ""),))
+
+
+@rule("CAP303", "Host")
+def value_not_known(host: Host, _: Host) -> Iterator[Finding]:
+    """A value that the bill needs is not known.
+
+    Why: a claim that reads it stands outside the sum; the total is then a lower bound, and the verdict is never "fits".
+    Fix: give it: --memory, --but ADDRESS=VALUE.
+    Source: docs/model.md.
+    """
+    if host.memory.mem_total is UNKNOWN:
+        yield Finding(
+            "CAP303", "value_not_known", "error", "the RAM of this host is not in the tree", fix="--memory 16G"
+        )
+    for service in (*host.services, *host.walls):
+        for one in (service, *service.parts):
+            for field, setting in one.known.items():
+                if isinstance(setting.origin, NotKnown):
+                    place = setting.origin.at
+                    yield Finding(
+                        "CAP303", "value_not_known", "error",
+                        f"{setting.name} of {one.address} is not known: {setting.origin.why}",
+                        (Mark(place, "not known"),) if place else (), (), None, f"--but {one.address}.{field}=VALUE",
+                    )  # fmt: skip
+
+
+@rule("CAP304", "Host")
+def not_priced(host: Host, _: Host) -> Iterator[Finding]:
+    """A program is installed and not enabled, so it is not in the bill.
+
+    Why: what does not start takes nothing; when somebody starts it, it takes what its configuration says.
+    Fix: none, unless it is meant to run: then enable it and look again.
+    Source: docs/readers.md.
+    """
+    for seen in host.programs:
+        if not seen.priced:
+            yield Finding(
+                "CAP304", "not_priced", "note", f"{seen.program} {seen.instance} is not in the bill: {seen.why}",
+            )  # fmt: skip
