@@ -99,17 +99,17 @@ class Variables:
         self.fallback = fallback
 
     def of(self, name: str) -> tuple[str, str, bool]:
-        """(text, the environment variable that was asked or "", whether the text is unknown) for a raw name."""
+        """(raw text, the environment variable that was asked or "", whether the text is unknown) for a raw name."""
+        name, default = people(name), ""
         if name in self.settings:
             return self.settings[name], "", False
-        default = ""
-        if self.fallback:
+        if self.fallback and ":-" in name:
             name, _, default = name.partition(":-")
             if name in self.settings:
                 return self.settings[name], "", False
         if self.environment is None:
             return default, name, True
-        found = self.environment.get(people(name))
+        found = self.environment.get(name)
         if found is None:
             return default, name, False
         return found.encode("utf-8", "surrogateescape").decode("latin-1"), name, False
