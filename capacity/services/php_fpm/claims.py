@@ -42,6 +42,10 @@ class PhpFpmPool(Part):
     max_spare_servers: Number = count("pm.max_spare_servers", 0, "Idle children at most (0: not set).", FPM)
     status_listen: str = word("pm.status_listen", "", "A listener with two children of its own.", FPM)
     memory_limit: Number = size("memory_limit", 128 * MiB, "Zend heap of one request.", INI, ZEND_CHUNK, MiB)
+    memory_limit_elsewhere: Number = size(
+        "memory_limit elsewhere", 0,
+        "The largest memory_limit that a path, a host name or the web server gives to some requests (0: none).", INI,
+    )  # fmt: skip
     memory_hard_limit_percent: Number = count(
         "memory_hard_limit_percent", since(*SOFT_LIMIT, then=200, before=100),
         "Where the limit becomes hard, in percent of it.", "measured, docs/services/php-fpm.md", 100,
@@ -79,8 +83,8 @@ class PhpFpmPool(Part):
 
     @term
     def limit(self) -> Number:
-        """memory_limit, held back by PHP 8.5's max_memory_limit (main/main.c)."""
-        return smaller(self.memory_limit, self.master.max_memory_limit)
+        """The largest memory_limit of any request, held back by PHP 8.5's max_memory_limit (main/main.c)."""
+        return smaller(larger(self.memory_limit, self.memory_limit_elsewhere), self.master.max_memory_limit)
 
     @term
     def hard_limit(self) -> Number:
