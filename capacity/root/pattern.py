@@ -14,6 +14,7 @@ _CLASSES = {
     b"graph": b"!-~", b"lower": b"a-z", b"print": b" -~", b"punct": b"!-/:-@\\[-`{-~", b"space": b" \\t\\n\\v\\f\\r",
     b"upper": b"A-Z", b"xdigit": b"0-9A-Fa-f",
 }  # fmt: skip
+_NAMED = re.compile(rb"\[([:.=])(.*?)\1\]", re.S)
 
 
 def literal(part: str) -> str | None:
@@ -66,6 +67,8 @@ def _pieces(part: bytes) -> list[list[bytes]] | None:
             runs[-1].append(b".")
         elif char == b"[":
             one, at = _bracket(part, at)
+            if one is None:
+                return None
             runs[-1].append(one)
         elif char == b"\\":
             if at == len(part):
@@ -77,25 +80,35 @@ def _pieces(part: bytes) -> list[list[bytes]] | None:
     return runs
 
 
-def _bracket(part: bytes, start: int) -> tuple[bytes, int]:
-    """The expression of a bracket that opened before `start`, and where it ends; a lone `[` is itself."""
-    at, members = start, []
-    negated = part[at : at + 1] in (b"!", b"^")
-    at += negated
-    first = at
+def _bracket(part: bytes, start: int) -> tuple[bytes | None, int]:
+    """The expression of a bracket that opened before `start`, and where it ends; a lone `[` is itself.
+
+    None if nothing fits: a range or a name in it (`[:alpha:]`, `[.x.]`, `[=x=]`) that is not finished or not known.
+    """
+    members: list[bytes] = []
+    negated = part[start : start + 1] in (b"!", b"^")
+    at = first = start + negated
     while at < len(part) and (part[at : at + 1] != b"]" or at == first):
-        named = re.compile(rb"\[:([a-z]+):\]").match(part, at)
-        if named and named[1] in _CLASSES:
-            members.append(_CLASSES[named[1]])
+        named = _NAMED.match(part, at)
+        if named and named[1] == b":":
+            if named[2] not in _CLASSES:
+                return None, at
+            members.append(_CLASSES[named[2]])
             at = named.end()
             continue
-        low, at = _one(part, at)
-        if part[at : at + 1] == b"-" and part[at + 1 : at + 2] not in (b"]", b""):
-            high, at = _one(part, at + 1)
-            if low <= high:
-                members.append(b"\\x%02x-\\x%02x" % (low, high))
+        if named and len(named[2]) == 1:
+            low, at = named[2][0], named.end()
+        elif part.startswith(b"[.", at):
+            return None, at
         else:
-            members.append(b"\\x%02x" % low)
+            low, at = _one(part, at)
+        high = low
+        if part[at : at + 1] == b"-" and part[at + 1 : at + 2] != b"]":
+            if at + 1 == len(part):
+                return None, at
+            high, at = _one(part, at + 1)
+        if low <= high:
+            members.append(b"\\x%02x-\\x%02x" % (low, high))
     if at >= len(part):
         return b"\\[", start
     inside = b"".join(members)
