@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from capacity.bill import Bill
     from capacity.errors import BadValue, CapacityError, LinkLoop, Missing, NotReadable, TooLarge, UnknownName
     from capacity.examples import example
+    from capacity.findings import Finding
     from capacity.host import Host
     from capacity.memory import Budget, Memory
     from capacity.reading import read_host
-    from capacity.findings import Finding
     from capacity.service import Claim, Exposure, Service
     from capacity.settings import Setting
     from capacity.walls import Wall

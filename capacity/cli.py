@@ -16,7 +16,7 @@ from capacity.errors import BadValue, CapacityError, UnknownFlag
 
 if TYPE_CHECKING:
     from capacity.host import Host
-    from capacity.report.terminal import Styled
+    from capacity.report.lines import Styled
 
 EXAMPLES = """examples:
   capacity check --example incident-before    a host that ran out of memory
@@ -191,15 +191,14 @@ def run_check(host: Host, options: argparse.Namespace) -> int:
 
 def run_explain(host: Host, options: argparse.Namespace) -> int:
     """`capacity explain`: 0 where the name is known."""
-    from capacity.report import terminal
+    from capacity.report.explanations import assumed, explain
 
     if options.assumptions:
         from capacity.report.document import assumptions
 
-        _show(terminal.assumed(assumptions(host)))
+        _show(assumed(assumptions(host)))
         return 0
-    bill = host.bill(options.scenario)
-    _show(terminal.explain(bill, options.name))
+    _show(explain(host.bill(options.scenario), options.name))
     return 0
 
 
@@ -210,7 +209,7 @@ def run_settings(host: Host, options: argparse.Namespace) -> int:
 
         _json(settings_document(host))
         return 0
-    from capacity.report.terminal import settings
+    from capacity.report.explanations import settings
 
     _show(settings(host))
     return 0

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from capacity.bill import Bill, make_bill
 from capacity.couplings import reachable
 from capacity.errors import BadValue, UnknownName
+from capacity.findings import Finding
 from capacity.memory import Memory, budget_of
 from capacity.readers.systemd import systemd_size
-from capacity.findings import Finding
 from capacity.service import Exposure, Part, Service
 from capacity.services.site import Seen
+from capacity.services.slices import slice_path
 from capacity.settings import NeverRead, Refusal, Remark, Setting
 from capacity.walls import Wall
 
@@ -104,8 +105,7 @@ class Host:
             if f"/{unit}/" in path:
                 return path[: path.index(f"/{unit}/") + len(unit) + 1]
         if unit.endswith(".slice"):
-            parts = unit.removesuffix(".slice").split("-")
-            return "".join(f"/{'-'.join(parts[: end + 1])}.slice" for end in range(len(parts)))
+            return slice_path(unit)
         return f"/system.slice/{unit}"
 
     def _with(self, **attributes: Any) -> Host:

@@ -16,6 +16,7 @@ from capacity.readers.cgroups import CGroup
 from capacity.root import open_root
 from capacity.services.registry import read_services
 from capacity.services.site import Declared, Site
+from capacity.services.slices import slice_path
 from capacity.settings import File, Given, Remark, Setting
 from capacity.table import Row
 from capacity.units import bytes_given
@@ -166,7 +167,7 @@ def _unit_limits(site: Site, name: str) -> Iterator[tuple[str, Setting]]:
 
 
 def _unit_groups(site: Site) -> Iterator[tuple[str, str]]:
-    """(unit, control group path) of every service that counts and of every slice that stands round one or has a file."""
+    """(unit, control group path) of services that count and of slices that stand round one or have a file."""
     names = dict.fromkeys(seen.unit for seen in site.seen if seen.unit and seen.unit in site.units)
     slices = dict.fromkeys(name for name in site.units.of_type("slice"))
     for path in _seen_groups(site):
@@ -191,11 +192,3 @@ def _group_of_service(site: Site, name: str) -> str:
             return path
     above = site.units[name].slice
     return f"{slice_path(above) if above else ''}/{name}"
-
-
-def slice_path(name: str) -> str:
-    """The control group of a slice (systemd.slice(5)): `a-b.slice` lies in `a.slice`; the root slice is the empty path."""
-    if name == "-.slice":
-        return ""
-    parts = name.removesuffix(".slice").split("-")
-    return "".join(f"/{'-'.join(parts[: end + 1])}.slice" for end in range(len(parts)))

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from capacity.arithmetic import UNKNOWN, Number
 from capacity.bill import Bill, Verdict
+from capacity.findings import Edit, Finding
 from capacity.formula import formula_of
 from capacity.host import SCENARIOS, Host, Scenario
-from capacity.findings import Edit, Finding
 from capacity.service import Claim, Service
 from capacity.settings import File, NotKnown, Origin, Setting
 from capacity.walls import Relief

@@ -1,0 +1,231 @@
+"""PHP-FPM on a host: which masters there are, which of them start, and what their files say.
+
+Units come first: an ExecStart that names a main file decides. Only without any unit of PHP-FPM the table of main files
+is asked, and everything found counts, assumed to run. A master that refuses its configuration is not priced; in a
+copied tree, where what is missing is usually lost, what was read is priced and the sum says "at least".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from capacity.readers.php_fpm import read_fpm
+from capacity.readers.php_layers import PhpLayers, read_php_layers
+from capacity.services.php_fpm import layouts
+from capacity.services.php_fpm.build import PROGRAM, Sources, master_of
+from capacity.services.site import Seen, Site
+from capacity.services.slices import slice_path
+from capacity.settings import File, Refusal, reaches
+
+if TYPE_CHECKING:
+    from capacity.readers.processes import Process
+    from capacity.services.php_fpm.claims import PhpFpm
+
+FALLBACK = ("8.3.0",)  # from there on ${NAME:-text} is read
+
+
+@dataclass(frozen=True, slots=True)
+class Master:
+    """A master as it would be started: its main file, arguments and environment. `enabled` None: nothing says."""
+
+    name: str
+    main: str
+    place: layouts.Place | None
+    unit: str = ""
+    enabled: bool | None = None
+    environment: Mapping[str, str] | None = None
+    ini: str | None = None
+    ignore_ini: bool = False
+    defines: tuple[tuple[str, File], ...] = ()
+    prefix: str | None = None
+    allow_root: bool = False
+    user: str = "root"
+
+
+def read(site: Site) -> Iterator[PhpFpm]:
+    """Every master that counts, with its pools."""
+    masters = list(_of_units(site))
+    known = {master.main for master in masters}
+    has_units = bool(masters) or bool(_lost_units(site))
+    for master in _lost_masters(site, known):
+        known.add(master.main)
+        masters.append(master)
+    for place in layouts.found(site.root):
+        if place.main not in known:
+            known.add(place.main)
+            name = place.unit.removesuffix(".service")
+            masters.append(Master(name, place.main, place, enabled=False if has_units else None))
+    for master in masters:
+        yield from _read(site, master)
+
+
+# ---------------------------------------------------------------------------------------------- which masters
+
+
+def _of_units(site: Site) -> Iterator[Master]:
+    for name in site.units.of_type("service"):
+        if "php" not in name and "fpm" not in name and not site.units.enabled_by(name):
+            continue
+        unit = site.units[name]
+        for command in unit.commands():
+            program = command.path.rsplit("/", 1)[-1]
+            if program.startswith("php") and "fpm" in program:
+                environment = unit.environment()
+                site.remarks += environment.unread
+                user = unit.get("Service", "User")
+                yield _started(
+                    site, name, command.path, command.words[1:], command.at, dict(environment.values), unit.enabled,
+                    str(user.value) if user else "root",
+                )  # fmt: skip
+                site.remarks += unit.remarks
+                break
+
+
+def _started(
+    site: Site, unit: str, path: str, words: tuple[str, ...], at: File, environment: dict[str, str],
+    enabled: bool, user: str,
+) -> Master:  # fmt: skip
+    options = _options(words)
+    main = str(options.get("-y", ""))
+    place = layouts.of_program(path, main, site.root)
+    if not main and place is not None:
+        main = place.main
+    defines = tuple((text, at) for text in options.get("-d", ()))
+    ini, prefix = options.get("-c"), options.get("-p")
+    return Master(
+        unit.removesuffix(".service"), main, place, unit, enabled, environment,
+        str(ini) if ini is not None else None, "-n" in options, defines,
+        str(prefix) if prefix is not None else None, "-R" in options, user,
+    )  # fmt: skip
+
+
+_LONG = {
+    "--fpm-config": "-y", "--php-ini": "-c", "--prefix": "-p", "--define": "-d", "--no-php-ini": "-n",
+    "--allow-to-run-as-root": "-R",
+}  # fmt: skip
+_WITH_VALUE = ("-y", "-c", "-p", "-d", "-g")
+
+
+def _options(words: tuple[str, ...]) -> dict[str, Any]:
+    """The options of a command line of php-fpm (sapi/fpm/fpm/fpm_main.c): the last counts, of -d each one."""
+    found: dict[str, object] = {}
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        name, equals, value = word.partition("=") if word.startswith("--") else (word[:2], word[2:], word[2:])
+        short = _LONG.get(name, name)
+        if short in _WITH_VALUE:
+            text = value.removeprefix("=") if equals else rest.pop(0) if rest else ""
+            if short == "-d":
+                earlier = found.get("-d", ())
+                found["-d"] = (*(earlier if isinstance(earlier, tuple) else ()), text)
+            else:
+                found[short] = text
+        else:
+            found[short] = True
+    return found
+
+
+def _lost_units(site: Site) -> list[str]:
+    """Names of units of PHP-FPM that something wants and whose own file is not in the tree."""
+    return [name for name in site.units.names.lost if "fpm" in name and name.endswith(".service")]
+
+
+def _lost_masters(site: Site, known: set[str]) -> Iterator[Master]:
+    """Masters whose unit is wanted at boot and was not copied: by the unit's name, from the table of main files."""
+    for name in _lost_units(site):
+        if not site.units.enabled_by(name):
+            continue
+        for place in layouts.of_unit(name):
+            if place.main not in known and site.root.kind(place.main) == "file":
+                yield Master(name.removesuffix(".service"), place.main, place, name, True)
+                break
+
+
+# ---------------------------------------------------------------------------------------------- one master
+
+
+def _read(site: Site, master: Master) -> Iterator[PhpFpm]:
+    version = _version(site, master)
+    running = _running(site, master)
+    counts = bool(running) or master.enabled is not False
+    why = _why(master, bool(running))
+    site.seen.append(Seen(PROGRAM, master.name, version, master.enabled, counts, why, master.unit))
+    if not counts:
+        return
+    if not master.main or master.place is None:
+        site.refusals.append(
+            Refusal(PROGRAM, File(f"unit {master.unit}"), "the main file of this program is not known", True)
+        )
+        return
+    layers = _layers(site, master, version)
+    configuration = read_fpm(
+        site.root, master.main, prefix=master.prefix or master.place.prefix, variables=layers.variables,
+        as_root=master.user == "root", allow_root=master.allow_root,
+    )  # fmt: skip
+    site.refusals += configuration.refusals
+    site.remarks += [*layers.remarks, *configuration.remarks]
+    if not configuration.pools or any(not refusal.lost for refusal in configuration.refusals):
+        return
+    sources = Sources(site, master.name, version, layers, configuration, _cgroup(site, master), master.environment)
+    yield master_of(sources, running)
+
+
+def _why(master: Master, running: bool) -> str:
+    if running:
+        return "its processes are running"
+    if master.enabled:
+        return f"{master.unit} is enabled"
+    if master.enabled is None:
+        return "no unit of it in this tree: assumed to run"
+    return "installed, and nothing starts it at boot"
+
+
+def _layers(site: Site, master: Master, version: str) -> PhpLayers:
+    place = master.place
+    assert place is not None
+    environment = master.environment
+    if environment is None and site.root.live:
+        environment = {}
+    return read_php_layers(
+        site.root, place.config, place.scan, ini=master.ini, ignore=master.ignore_ini, defines=master.defines,
+        environment=environment, fallback=bool(reaches(version, FALLBACK)),
+    )  # fmt: skip
+
+
+def _version(site: Site, master: Master) -> str:
+    place = master.place
+    if place is None:
+        return ""
+    package = site.package(*place.packages)
+    if package is not None:
+        return package.version
+    header = f"{place.prefix}/include/php/main/php_version.h"
+    if site.root.kind(header) == "file":
+        for line in site.root.read(header).decode("latin-1").split("\n"):
+            if line.startswith("#define PHP_VERSION "):
+                return line.split('"')[1] if '"' in line else place.version
+    return place.version
+
+
+def _cgroup(site: Site, master: Master) -> str:
+    for process in _running(site, master):
+        if process.cgroup:
+            return process.cgroup
+    if not master.unit or master.unit not in site.units:
+        return f"/system.slice/{master.unit}" if master.unit else ""
+    above = site.units[master.unit].slice
+    return f"{slice_path(above) if above else ''}/{master.unit}"
+
+
+def _running(site: Site, master: Master) -> tuple[Process, ...]:
+    """The processes of a master: those of its unit's control group, else the master by its title, and its children."""
+    if master.unit:
+        of_unit = tuple(p for p in site.of_unit(master.unit) if p.comm.startswith("php"))
+        if of_unit:
+            return of_unit
+    title = f"php-fpm: master process ({master.main})"
+    parents = {p.pid for p in site.processes if p.words and p.words[0].rstrip() == title}
+    return tuple(p for p in site.processes if p.pid in parents or (p.ppid in parents and p.comm.startswith("php")))
