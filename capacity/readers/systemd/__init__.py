@@ -163,9 +163,8 @@ class Units(Mapping[str, Unit]):
         if kind != "file":
             return kind == "other"
         try:
-            if self.root.status(path).size > 16:
-                return False
-            return self.root.read(path).strip() in ((b"",) if self.root.live else (b"", b"/dev/null"))
+            size = self.root.status(path).size
+            return size == 0 or (not self.root.live and size < 16 and self.root.read(path).strip() == b"/dev/null")
         except NotReadable:
             return False
 

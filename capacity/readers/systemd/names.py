@@ -106,16 +106,14 @@ def dropin_names(name: UnitName) -> list[str]:
         if template is not None:
             found += dropin_names(template)
     prefix = name.prefix
-    for _ in range(2):  # a dash at the end is chopped off once
+    for chopped in (False, True):  # a dash at the end is chopped off once
         head, dash, tail = prefix.rpartition("-")
         if not dash or not head:
             return found
-        if tail:
+        if tail or chopped:
             break
         prefix = head
-    else:
-        return found
-    at = "" if name.instance is None else f"@{name.instance}"
+    at = f"@{name.instance}" if name.instance else ""  # a template's shorter name is a plain one (measured)
     shorter = UnitName.of(f"{head}-{at}.{name.type}")
     return found + (dropin_names(shorter) if shorter is not None else [])
 

@@ -6,6 +6,7 @@ service_add_extras (core/service.c). Held against `systemd --test` in tests/real
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +16,7 @@ from capacity.errors import NotReadable
 from capacity.readers.systemd.environment import Environment, environment
 from capacity.readers.systemd.names import UnitName, default_slice, parent_slice
 from capacity.readers.systemd.syntax import Fault, parse
-from capacity.readers.systemd.values import KEYS, LISTS, RESET, SAME, misplaced
+from capacity.readers.systemd.values import KEYS, LISTS, RESET, SAME, boolean, misplaced
 from capacity.readers.systemd.words import Command, Malformed, Specifiers, commands, substituted
 from capacity.settings import Assignment, File, NeverRead, NotKnown, Origin, Refusal, Remark, Setting
 
@@ -99,14 +100,19 @@ class Unit:
 
     def commands(self, key: str = "ExecStart") -> tuple[Command, ...]:
         """The commands of ExecStart= (or another Exec key), split into words, specifiers and variables replaced."""
-        values = self.environment().values
+        lines = self.all("Service", key)
+        values = self.environment().values if lines else {}
+        return tuple(substituted(each, values) for one in lines for each in self.split(one))
+
+    def split(self, one: Assignment) -> list[Command]:
+        """The commands of one Exec line as they stand; what a fault in it ends is left out (said at loading)."""
         found: list[Command] = []
-        for one in self.all("Service", key):
-            try:
-                found += [substituted(each, values) for each in commands(one.value or "", one.at, self.specifiers())]
-            except Malformed:
-                continue  # said at loading
-        return tuple(found)
+        try:
+            for each in commands(one.value or "", one.at, self.specifiers()):
+                found.append(each)
+        except Malformed:
+            pass
+        return found
 
     @property
     def slice(self) -> str | None:
@@ -124,7 +130,7 @@ class Unit:
             return str(setting.value)
         if self.all("Service", "BusName"):
             return "dbus"
-        return "simple" if self.all("Service", "ExecStart") else "oneshot"
+        return "simple" if any(map(self.split, self.all("Service", "ExecStart"))) else "oneshot"
 
     def _section_lines(self, section: str) -> tuple[Assignment, ...]:
         return tuple(one for one in self.assignments if one.section == section)
@@ -201,27 +207,30 @@ class Loading:
             elif fault is not None:
                 rest = "; the rest of this drop-in is ignored" if fault.fatal else ""
                 self.remarks.append(Remark(fault.at, fault.reason + rest))
-            if fault is not None and fault.fatal:
+            ended = fault is not None and fault.fatal
+            if isinstance(one, Assignment) and (not ended or one.name in LISTS):
+                self.assignments.append(one)  # of an Exec line the commands before the fault count
+            if ended:
                 return
-            if isinstance(one, Assignment):
-                self.assignments.append(one)
 
     def _judge(self, one: Assignment) -> Fault | None:
         """What is wrong with a line of a known key, if anything is; the value is not repeated, it may be secret."""
         text = one.value or ""
         specifiers = Specifiers(self.name, self.fragment)
-        try:
-            if one.name.startswith("Exec") and one.name in LISTS and text:
-                list(commands(text, one.at, specifiers))
-            elif one.name in ("User", "Group") and text:
-                text = specifiers.expand(text)
-                if not _USER.isdisjoint(text) or text in (".", "..") or text.startswith("-"):
-                    raise Malformed("no name of a user or group")
-        except Malformed as error:
-            return Fault(one.at, f"{one.name}=: {error}", fatal=True)
         wrong = misplaced(one.section, one.name)
         if wrong:
             return Fault(one.at, wrong)
+        try:
+            if one.name.startswith("Exec") and one.name in LISTS and text:
+                list(commands(text, one.at, specifiers))
+            elif one.name in ("User", "Group") and text and not _is_user(specifiers.expand(text)):
+                raise Malformed("no name of a user or group")
+            elif one.name == "DynamicUser" and boolean(text) is None:
+                raise Malformed("neither yes nor no")
+            elif one.name == "WorkingDirectory" and text and not text.startswith(("-", "~", "/", "%")):
+                raise Malformed("not an absolute path")
+        except Malformed as error:
+            return Fault(one.at, f"{one.name}=: {error}", fatal=True)
         known = KEYS.get(one.name)
         if known is not None and one.name not in _EXPANDED and known[1](text, 1 << 40) is None:
             return Fault(one.at, f"{one.name}={text[:80]}: not a value of this key, the line is ignored")
@@ -235,7 +244,7 @@ class Loading:
             return
         starts = unit.all("Service", "ExecStart")
         at = File(self.fragment or self.name.full)
-        count = sum(len(list(commands(one.value or "", one.at, unit.specifiers()))) for one in starts)
+        count = sum(len(unit.split(one)) for one in starts)
         oneshot = unit.type == "oneshot"
         stops = unit.all("Service", "ExecStop") or unit.get("Unit", "SuccessAction") is not None
         if not count and not (oneshot and stops):
@@ -248,4 +257,13 @@ class Loading:
             self.refusals.append(Refusal("systemd", where, f"Restart={restart.value} with Type=oneshot"))
 
 
-_USER: Final = frozenset("/:\n\t\0 ")
+def _is_user(text: str) -> bool:
+    """Whether systemd takes a user's or group's name or number (valid_user_group_name, relaxed)."""
+    if not text or text != text.strip(" ") or text in (".", "..") or _NO_USER.search(text):
+        return False
+    if text.removeprefix("-").isdecimal() and text.isascii():
+        return text.isdecimal() and int(text[:11]) < 2**32 - 1 and int(text[:11]) != 65535
+    return True
+
+
+_NO_USER = re.compile(r"[\x00-\x1f\x7f:/\ud800-\udfff]")

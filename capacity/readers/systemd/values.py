@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from capacity.arithmetic import UNKNOWN, UNLIMITED, Unknown
+from capacity.readers.systemd.words import Malformed, next_word
 from capacity.units import PAGE
 
 
@@ -226,8 +227,17 @@ def _tasks(text: str, ram: int | None) -> Any:  # noqa: ARG001
 
 
 def _delegate(text: str, ram: int | None) -> Any:  # noqa: ARG001
+    """A flag; a list of controllers, or nothing at all, turns it on."""
     value = boolean(text)
-    return True if value is None else value  # a list of controllers, or nothing at all, turns it on
+    if value is not None:
+        return value
+    data, at = text.encode("utf-8", "surrogateescape"), 0
+    try:
+        while at < len(data):
+            at = next_word(data, at, escapes=False)[1]
+    except Malformed:
+        return None
+    return True
 
 
 def _adjustment(text: str, ram: int | None) -> Any:  # noqa: ARG001
@@ -288,10 +298,11 @@ KEYS: Final[Mapping[str, tuple[frozenset[str], Parser]]] = {
     "Unit": (_TRIGGER, _word),
 }
 
-LISTS: Final = frozenset(
-    "Environment EnvironmentFile PassEnvironment UnsetEnvironment ExecStart ExecStartPre ExecStartPost ExecCondition"
-    " ExecReload ExecStop ExecStopPost SupplementaryGroups LoadCredential SetCredential".split()
-)
+LISTS: Final[Mapping[str, frozenset[str]]] = {
+    **dict.fromkeys("ExecStart ExecCondition ExecReload ExecStop".split(), _SERVICE),
+    **dict.fromkeys("ExecStartPre ExecStartPost ExecStopPost".split(), _SERVICE | {"Socket"}),
+    **dict.fromkeys("Environment EnvironmentFile PassEnvironment UnsetEnvironment SupplementaryGroups".split(), _EXEC),
+}
 
 SAME: Final[Mapping[tuple[str, str], tuple[str, str]]] = {  # two spellings of one property (load-fragment-gperf)
     ("Unit", "StartLimitInterval"): ("Unit", "StartLimitIntervalSec"),
@@ -309,6 +320,6 @@ def misplaced(section: str, key: str) -> str:
         return ""
     if key != known:
         return f"{key} is not {known}: keys are case-sensitive, the line is ignored"
-    if key in KEYS and section not in KEYS[key][0]:
+    if section not in (KEYS[key][0] if key in KEYS else LISTS[key]):
         return f"{key} is no key of [{section}]: the line is ignored"
     return ""

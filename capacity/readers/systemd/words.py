@@ -176,7 +176,10 @@ _OF_UNIT: Final[Mapping[str, Callable[[Specifiers], str | None]]] = {
 
 
 def _as_path(text: str | None) -> str | None:
-    return None if text is None else "/" + text.strip("/")
+    """`a/b` as `/a/b`, `/` as itself; None for what is no normal path then (unit_name_path_unescape)."""
+    if text is None or text == "/":
+        return text
+    return None if set(text.split("/")) & {"", ".", ".."} else f"/{text}"
 
 
 def commands(value: str, at: File, specifiers: Specifiers) -> Iterator[Command]:
