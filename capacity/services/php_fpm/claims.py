@@ -22,6 +22,10 @@ from capacity.units import PAGE, KiB, MiB
 ZEND_CHUNK: Final = 2 * MiB  # Zend/zend_alloc_sizes.h, ZEND_MM_CHUNK_SIZE: how the allocator takes from the kernel
 MAPPED_BY_ONE_BYTE: Final = 512  # an entry of a page table has 8 bytes and maps a page of 4096
 
+# What a library that an extension file brings adds to the master's anonymous memory (relocated data, tables of its
+# own), above the ordinary 64 KiB of a file. Measured one by one, docs/services/php-fpm.md.
+LIBRARIES: Final = {"gd": 1024 * KiB, "curl": 768 * KiB, "intl": 576 * KiB, "dom": 192 * KiB}
+
 POOL: Final = "php-fpm: pool"
 MASTER: Final = "php-fpm: master"
 
@@ -61,12 +65,12 @@ class PhpFpmPool(Part):
     measured: Number = assumption(0, "Bytes that the children of this pool hold now: not measured.", size=True)
     raisable: bool = True
 
-    # Private pages of a child that answered a request, beside its heap: copies of the master's data, PCRE's stack for
-    # compiled patterns (192 KiB, ext/pcre), FPM's request buffers. Measured, docs/services/php-fpm.md.
+    # Private pages of a child beside its heap: copies of the master's data, FPM's request buffers and the stack of
+    # PCRE (192 KiB, ext/pcre/php_pcre.c). Measured, docs/services/php-fpm.md.
     CHILD: ClassVar[int] = 616 * KiB
-    # task_struct, kernel stack, descriptors, mappings of a child; each extension file brings libraries to map.
-    CHILD_KERNEL: ClassVar[int] = 208 * KiB
-    EXTENSION_KERNEL: ClassVar[int] = 16 * KiB
+    # Task, kernel stack, descriptors and mappings of a bare process, and a socket whose client does not read
+    # (net.core.wmem_default, 208 KiB, and its overhead). Measured by a memory cgroup.
+    CHILD_KERNEL: ClassVar[int] = (80 + 232) * KiB
     # sapi/fpm/fpm/fpm_scoreboard.h: sizeof(struct fpm_scoreboard_proc_s), and of its head
     SLOT: ClassVar[int] = 1168
     SCOREBOARD: ClassVar[int] = 168
@@ -105,13 +109,13 @@ class PhpFpmPool(Part):
 
     @term
     def function_table(self) -> Number:
-        """A slot for every function that opcache holds, in each child (Zend/zend.c, zend_map_ptr_extend)."""
-        return part(self.master.opcache_segment, 1, 80)
+        """8 bytes in each child for every function in opcache, which takes 336 there (Zend/zend.c, map_ptr)."""
+        return part(self.master.opcache_segment, 1, 42)
 
     @term
     def realpath_cache(self) -> Number:
-        """Its counted bytes and malloc's own for each entry (Zend/zend_virtual_cwd.c)."""
-        return part(self.realpath_cache_size, 9, 8)
+        """Its counted bytes, and what malloc adds to entries of 115 bytes (Zend/zend_virtual_cwd.c)."""
+        return part(self.realpath_cache_size, 6, 5)
 
     @term
     def mapped(self) -> Number:
@@ -135,13 +139,13 @@ class PhpFpmPool(Part):
 
     @claim(process=POOL, count="children", kind="kernel")
     def page_tables(self) -> Number:
-        """Entries for the heap (a huge block may begin a second table), what is beside it, and the shared segments."""
+        """An entry for each page that a child touches: program, libraries, heap, shared segments (x86-64)."""
         return round_up(self.master.base_tables + part(self.mapped, 1, MAPPED_BY_ONE_BYTE), PAGE)
 
     @claim(process=POOL, count="children", kind="kernel")
     def child_kernel(self) -> Number:
         """Task, stack, descriptors and mappings of a child (docs/services/php-fpm.md)."""
-        return self.CHILD_KERNEL + times(self.EXTENSION_KERNEL, self.master.extension_files)
+        return round_up(self.CHILD_KERNEL + self.master.mappings, PAGE)
 
     @claim(process=MASTER, kind="shared")
     def scoreboard(self) -> Number:
@@ -156,10 +160,7 @@ class PhpFpmPool(Part):
     @claim(process=f"{POOL} (status)", count="status_children", kind="kernel")
     def status_child_kernel(self) -> Number:
         """Kernel memory of such a child, page tables included (docs/services/php-fpm.md)."""
-        return round_up(
-            self.master.base_tables + self.CHILD_KERNEL + times(self.EXTENSION_KERNEL, self.master.extension_files),
-            PAGE,
-        )
+        return round_up(self.master.base_tables + self.CHILD_KERNEL + self.master.mappings, PAGE)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -214,12 +215,18 @@ class PhpFpm(Service):
         "USE_ZEND_ALLOC_HUGE_PAGES", 0, "1 in the environment: chunks in huge pages.", "Zend/zend_alloc.c"
     )
 
-    # Measured with 0, 13 and 38 extension files on 8.2.36 (docs/services/php-fpm.md).
-    PRIVATE: ClassVar[int] = 3280 * KiB
-    EXTENSION_PRIVATE: ClassVar[int] = 128 * KiB
-    KERNEL: ClassVar[int] = 512 * KiB
-    TABLES: ClassVar[int] = 100 * KiB
-    EXTENSION_TABLES: ClassVar[int] = 4 * KiB
+    # Measured bare and with each extension file alone on 8.2.36 (docs/services/php-fpm.md).
+    PRIVATE: ClassVar[int] = 3408 * KiB
+    FILE_PRIVATE: ClassVar[int] = 64 * KiB
+    KERNEL: ClassVar[int] = 160 * KiB
+    FILE_KERNEL: ClassVar[int] = 2 * KiB
+    TABLES: ClassVar[int] = 128 * KiB
+    FILE_TABLES: ClassVar[int] = 3 * KiB
+
+    @property
+    def libraries(self) -> int:
+        """Bytes that the libraries behind the loaded extensions write at start."""
+        return sum(LIBRARIES.get(name.lower(), 0) for name in self.extensions)
 
     @term
     def opcache_segment(self) -> Number:
@@ -245,22 +252,33 @@ class PhpFpm(Service):
 
     @term
     def base_tables(self) -> Number:
-        """Page tables of program, libraries and data in one process (docs/services/php-fpm.md)."""
-        return self.TABLES + times(self.EXTENSION_TABLES, self.extension_files)
+        """Page tables of program, libraries and their data in one process (docs/services/php-fpm.md)."""
+        return self.TABLES + times(self.FILE_TABLES, self.extension_files) + part(self.libraries, 1, 16)
+
+    @term
+    def mappings(self) -> Number:
+        """What the kernel keeps of the mapped files in one process (docs/services/php-fpm.md)."""
+        return times(self.FILE_KERNEL, self.extension_files) + part(self.libraries, 1, 16)
 
     @claim(process=MASTER, kind="private")
     def master_private(self) -> Number:
         """Anonymous memory of the master, which grows with what it loads (docs/services/php-fpm.md)."""
         return (
             self.PRIVATE
-            + times(self.EXTENSION_PRIVATE, self.extension_files)
+            + times(self.FILE_PRIVATE, self.extension_files)
+            + self.libraries
             + choose(self.use_zend_alloc_huge_pages, ZEND_CHUNK, 0)
         )
 
     @claim(process=MASTER, kind="kernel")
+    def master_page_tables(self) -> Number:
+        """Page tables of the master, which touches little of its segments (docs/services/php-fpm.md)."""
+        return round_up(self.base_tables, PAGE)
+
+    @claim(process=MASTER, kind="kernel")
     def master_kernel(self) -> Number:
-        """Task, stack, descriptors, mappings and page tables of the master (docs/services/php-fpm.md)."""
-        return round_up(self.KERNEL + self.base_tables, PAGE)
+        """Task, stack, descriptors and mappings of the master (docs/services/php-fpm.md)."""
+        return round_up(self.KERNEL + self.mappings, PAGE)
 
     @claim(process=MASTER, kind="shared")
     def opcache_shared(self) -> Number:
