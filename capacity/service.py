@@ -168,15 +168,17 @@ class Cap:
     def relief(self) -> Number:
         """Bytes that the cap takes off: what the members claim, less the dearest `limit` of them.
 
-        An unlimited member that still has a process keeps the sum unlimited; only finite bytes are taken off.
+        An unlimited member keeps a process (it runs first), and so the sum unlimited; only finite bytes are taken off.
         """
+        if not self.members:
+            return 0
         if is_array(self.limit, *(number for member in self.members for number in member)):
             return self._relief_of_arrays()
         left, relief = self.limit, cast("Number", 0)
         for count, each in sorted(self.members, key=lambda member: -member[1]):
             runs = smaller(count, left)
             left = left - runs if not math.isinf(left) else left
-            relief += times(above(count, runs), 0 if math.isinf(each) and runs else each)
+            relief += times(above(count, runs), 0 if math.isinf(each) else each)
         return relief
 
     def _relief_of_arrays(self) -> Number:
@@ -191,7 +193,7 @@ class Cap:
         for count, each in zip(counts, costs, strict=True):
             runs = np.minimum(count, left)
             left = above(left, runs)
-            relief = relief + times(above(count, runs), np.where(np.isinf(each) & (runs > 0), 0, each))
+            relief = relief + times(above(count, runs), np.where(np.isinf(each), 0, each))
         return relief
 
 

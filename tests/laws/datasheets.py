@@ -16,8 +16,8 @@ from capacity.services.process import Process
 from capacity.services.registry import SERVICES
 from capacity.settings import REQUIRED, Spec
 
-MOST_BYTES = 2**36
-MOST_COUNT = 500
+MOST_BYTES = 2**30  # with the counts below every product stays under 2^53, where float64 is exact
+MOST_COUNT = 100
 PARTS: dict[type[Service], type[Part]] = {PhpFpm: PhpFpmPool}
 VERSIONS = {
     PhpFpm: ("7.4.33", "8.2.31", "8.2.36", "8.5.12", ""),
