@@ -32,10 +32,8 @@ def open_root(source: str | os.PathLike[str], stdin: BinaryIO | None = None) -> 
     path = os.fspath(source)
     if path == "-":
         return _from_stdin(stdin)
-    if "\0" in path:
-        raise Missing(path)
     try:
-        mode = os.stat(path).st_mode
+        mode = _mode(path)
         if stat.S_ISDIR(mode):
             from capacity.root.directory import DirectoryRoot
 
@@ -52,6 +50,14 @@ def open_root(source: str | os.PathLike[str], stdin: BinaryIO | None = None) -> 
         raise NotReadable(path, f"permission denied (as uid {os.geteuid()})") from None
     except OSError as error:
         raise NotReadable(path, (error.strerror or str(error)).lower()) from None
+
+
+def _mode(path: str) -> int:
+    """Type and permission bits of a source. Raises Missing for a name that no file can have, and OSError."""
+    try:
+        return os.stat(path).st_mode
+    except ValueError:  # NUL, or text that no bytes stand for
+        raise Missing(path) from None
 
 
 def _from_stdin(stdin: BinaryIO | None) -> Root:

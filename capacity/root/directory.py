@@ -25,14 +25,25 @@ class DirectoryRoot(Root):
         super().__init__(folder)
         self.live = os.path.samestat(os.stat(folder), os.stat("/"))
         self._base = "" if self.live else os.path.join(os.getcwd(), folder).rstrip("/")
-        if self.live:
-            return
-        tops = self._list("")
-        if may_be_wrapped(tops):
-            top = self._look(f"/{tops[0]}")
-            inner = [self._look(f"/{tops[0]}/{name}") for name in ("etc", "proc")] if top and top.kind == "dir" else []
-            if any(entry is not None and entry.kind == "dir" for entry in inner):
-                self._base += f"/{tops[0]}"
+        if not self.live:
+            self._base += self._wrapper()
+
+    def _wrapper(self) -> str:
+        """The one folder that holds the whole host (a sosreport's), empty if there is none or we may not look."""
+        try:
+            tops = self._list("")
+            if not may_be_wrapped(tops):
+                return ""
+            top = f"/{tops[0]}"
+            if self._is_folder(top) and (self._is_folder(f"{top}/etc") or self._is_folder(f"{top}/proc")):
+                return top
+        except NotReadable:
+            return ""
+        return ""
+
+    def _is_folder(self, place: str) -> bool:
+        entry = self._look(place)
+        return entry is not None and entry.kind == "dir"
 
     def _look(self, place: str) -> Entry | None:
         real = self._base + place
