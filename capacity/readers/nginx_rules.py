@@ -1,0 +1,164 @@
+"""What nginx refuses when it has read a directive: where it stands, how it ends, how many words it has, and twice.
+
+The tables are those of nginx itself (the ngx_command_t of src/core, src/event and src/http, releases 1.22.1 and 1.29,
+the wider of the two), for directives that may stand once in a block. Directives that are not named here, those of
+modules from elsewhere among them, are never judged; nor are values.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MANY: Final = 1 << 30
+ENTRIES: Final = "entries"  # what stands in the block is no directive: src/core/ngx_conf_file.c, cf->handler
+UNKNOWN: Final = ""  # a block of a module that is not known here: nothing in it is judged
+
+_BLOCKS: Final = {  # block: where it may stand, and what it is called as a place for others
+    "events": {"main": "events"},
+    "http": {"main": "http"},
+    "stream": {"main": "stream"},
+    "mail": {"main": "mail"},
+    "server": {"http": "server", "stream": UNKNOWN, "mail": UNKNOWN},
+    "location": {"server": "location", "location": "location"},
+    "if": {"server": "server_if", "location": "if"},
+    "limit_except": {"location": "limit_except"},
+    "upstream": {"http": "upstream", "stream": UNKNOWN},
+    "types": {"http": ENTRIES, "server": ENTRIES, "location": ENTRIES},
+    "map": {"http": ENTRIES, "stream": ENTRIES},
+    "geo": {"http": ENTRIES, "stream": ENTRIES},
+    "split_clients": {"http": ENTRIES, "stream": ENTRIES},
+    "charset_map": {"http": ENTRIES},
+}
+_JUDGED: Final = frozenset(
+    ("main", "events", "http", "server", "server_if", "location", "if", "limit_except", "upstream", "stream")
+)
+_ONCE_MORE: Final = frozenset(("events", "http", "stream", "mail"))  # blocks that may stand once
+
+_GROUPS: Final = (  # places, fewest and most words, names
+    (
+        "main", 1, 1,
+        "daemon lock_file master_process pcre_jit pid timer_resolution worker_priority worker_processes "
+        "worker_rlimit_core worker_rlimit_nofile worker_shutdown_timeout",
+    ),
+    ("main", 1, 2, "user"),
+    ("main", 1, MANY, "worker_cpu_affinity"),
+    ("events", 1, 1, "accept_mutex accept_mutex_delay multi_accept use worker_aio_requests worker_connections"),
+    (
+        "http server location", 1, 1,
+        "absolute_redirect add_after_body add_before_body aio_write auth_delay autoindex autoindex_exact_size "
+        "autoindex_format autoindex_localtime chunked_transfer_encoding client_body_buffer_size "
+        "client_body_in_file_only client_body_in_single_buffer client_body_timeout client_max_body_size "
+        "default_type directio_alignment etag fastcgi_buffer_size fastcgi_buffering fastcgi_busy_buffers_size "
+        "fastcgi_cache fastcgi_cache_background_update fastcgi_cache_key fastcgi_cache_lock "
+        "fastcgi_cache_lock_age fastcgi_cache_lock_timeout fastcgi_cache_max_range_offset fastcgi_cache_min_uses "
+        "fastcgi_cache_revalidate fastcgi_connect_timeout fastcgi_force_ranges fastcgi_ignore_client_abort "
+        "fastcgi_index fastcgi_intercept_errors fastcgi_keep_conn fastcgi_limit_rate fastcgi_max_temp_file_size "
+        "fastcgi_next_upstream_timeout fastcgi_next_upstream_tries fastcgi_pass_request_body "
+        "fastcgi_pass_request_headers fastcgi_read_timeout fastcgi_request_buffering fastcgi_send_lowat "
+        "fastcgi_send_timeout fastcgi_socket_keepalive fastcgi_temp_file_write_size gunzip gzip_comp_level "
+        "gzip_hash gzip_http_version gzip_min_length gzip_no_buffer gzip_static gzip_vary gzip_window "
+        "http2_chunk_size if_modified_since limit_conn_dry_run limit_conn_log_level limit_conn_status "
+        "limit_req_dry_run limit_req_log_level limit_req_status lingering_close lingering_time lingering_timeout "
+        "log_not_found log_subrequest max_ranges min_delete_depth msie_padding msie_refresh "
+        "open_file_cache_errors open_file_cache_events open_file_cache_min_uses open_file_cache_valid "
+        "port_in_redirect postpone_gzipping postpone_output proxy_buffer_size proxy_buffering "
+        "proxy_busy_buffers_size proxy_cache proxy_cache_background_update proxy_cache_convert_head "
+        "proxy_cache_key proxy_cache_lock proxy_cache_lock_age proxy_cache_lock_timeout "
+        "proxy_cache_max_range_offset proxy_cache_min_uses proxy_cache_revalidate proxy_connect_timeout "
+        "proxy_force_ranges proxy_headers_hash_bucket_size proxy_headers_hash_max_size proxy_http_version "
+        "proxy_ignore_client_abort proxy_intercept_errors proxy_limit_rate proxy_max_temp_file_size proxy_method "
+        "proxy_next_upstream_timeout proxy_next_upstream_tries proxy_pass_request_body proxy_pass_request_headers "
+        "proxy_read_timeout proxy_request_buffering proxy_send_lowat proxy_send_timeout proxy_set_body "
+        "proxy_socket_keepalive proxy_ssl_session_reuse proxy_temp_file_write_size read_ahead real_ip_recursive "
+        "recursive_error_pages reset_timedout_connection satisfy send_lowat send_timeout sendfile_max_chunk "
+        "server_name_in_redirect server_tokens subrequest_output_buffer_size tcp_nodelay tcp_nopush "
+        "types_hash_bucket_size types_hash_max_size",
+    ),
+    (
+        "http server", 1, 1,
+        "client_header_buffer_size client_header_timeout connection_pool_size http2_body_preread_size "
+        "http2_max_concurrent_streams http2_pool_size http2_streams_index_size ignore_invalid_headers "
+        "merge_slashes request_pool_size ssl_ciphers ssl_client_certificate ssl_prefer_server_ciphers "
+        "ssl_reject_handshake ssl_session_tickets ssl_session_timeout underscores_in_headers",
+    ),
+    (
+        "http server location if", 1, 1,
+        "gzip limit_rate limit_rate_after post_action root sendfile ssi",
+    ),
+    ("http server server_if location if", 1, 1, "rewrite_log uninitialized_variable_warn"),
+    (
+        "http", 1, 1,
+        "map_hash_bucket_size map_hash_max_size server_names_hash_bucket_size server_names_hash_max_size "
+        "variables_hash_bucket_size variables_hash_max_size",
+    ),
+    ("http server location", 2, 2, "fastcgi_buffers gunzip_buffers gzip_buffers output_buffers proxy_buffers"),
+    ("http server location", 1, 4, "client_body_temp_path fastcgi_temp_path proxy_temp_path"),
+    ("http server location upstream", 1, 1, "keepalive_requests keepalive_time resolver_timeout"),
+    ("http server location", 1, 3, "fastcgi_store_access proxy_store_access"),
+    ("http server location limit_except", 1, 1, "auth_basic"),
+    ("http server location if", 1, 2, "expires"),
+    ("http server location upstream", 1, 2, "keepalive_timeout"),
+    ("http server", 2, 2, "large_client_header_buffers"),
+    ("http server location", 1, 2, "open_file_cache"),
+    ("http server", 1, 2, "ssl_session_cache"),
+    ("server location", 1, 1, "referer_hash_bucket_size referer_hash_max_size"),
+    ("server location", 2, MANY, "try_files"),
+    ("location", 1, 1, "alias"),
+    ("location if", 1, 1, "fastcgi_pass"),
+    ("location if limit_except", 1, 1, "proxy_pass"),
+    ("upstream", 1, 2, "keepalive"),
+)  # fmt: skip
+
+_ONCE: Final = {
+    name: (frozenset(places.split()), fewest, most) for places, fewest, most, names in _GROUPS for name in names.split()
+}
+_NAME: Final = re.compile(r"\w+", re.ASCII)
+
+
+def place_in(place: str, name: str) -> str:
+    """What the block of `name` in `place` is as a place: `server`, ENTRIES, UNKNOWN."""
+    return _BLOCKS.get(name, {}).get(
+        place, ENTRIES if place == UNKNOWN and name in ("map", "geo", "types") else UNKNOWN
+    )
+
+
+def complaint(place: str, name: str, words: int, block: bool, seen: set[str]) -> str:
+    """What nginx says against a directive in `place` with `words` words behind its name; nothing if it is content.
+
+    `seen` holds what stands in the same block before it, and takes it in (ngx_conf_handler, ngx_conf_set_*_slot).
+    """
+    if place == ENTRIES:
+        return 'unexpected "{"' if block else ""
+    if place not in _JUDGED:
+        return ""
+    if not _NAME.fullmatch(name):
+        mark = name.startswith("\ufeff")
+        return f"unknown directive: {'a byte order mark' if mark else 'it'} stands in no name of a directive"
+    simple = name == "server" and place == "upstream"
+    if name in _BLOCKS and not simple:
+        if place not in _BLOCKS[name]:
+            return f'"{name}" directive is not allowed here'
+        if not block:
+            return f'directive "{name}" has no opening "{{"'
+        if name in _ONCE_MORE and name in seen:
+            return f'"{name}" directive is duplicate'
+        seen.add(name)
+        return ""
+    return _complaint_of_once(place, name, words, block, seen) if name in _ONCE or simple else ""
+
+
+def _complaint_of_once(place: str, name: str, words: int, block: bool, seen: set[str]) -> str:
+    """The same for a directive without a block."""
+    places, fewest, most = _ONCE.get(name, (frozenset(("upstream",)), 1, MANY))
+    if place not in places:
+        return f'"{name}" directive is not allowed here' if place != "stream" else ""
+    if block:
+        return f'directive "{name}" is not terminated by ";"'
+    if not fewest <= words <= most:
+        return f'invalid number of arguments in "{name}" directive'
+    key = "root" if name == "alias" else name
+    if key in seen and name != "server":
+        return f'"{name}" directive is duplicate'
+    seen.add(key)
+    return ""
