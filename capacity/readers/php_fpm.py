@@ -102,19 +102,24 @@ def read_fpm(
     main: str,
     *,
     prefix: str = "/usr",
+    state_dir: str = "/var",
+    given_prefix: str | None = None,
     variables: Variables | None = None,
     as_root: bool = True,
     allow_root: bool = False,
 ) -> FpmConfiguration:
     """Read a main file and what it includes, and judge it as php-fpm does when it starts.
 
-    `prefix` is where relative includes begin: `-p`, else compiled in (/usr for Debian's program, /usr/local for the
-    official image). `variables` are those of the master's php.ini layers (`${NAME}`); without them nothing is known of
-    the environment. `as_root`: the master is started as root; `allow_root`: with `-R`.
+    `prefix` and `state_dir` are compiled in (/usr and /var in Debian's program, /usr/local and /usr/local/var in the
+    official image): where relative includes and sockets begin, and where the log. `given_prefix`, of `-p`, replaces
+    both. `variables` are those of the master's php.ini layers (`${NAME}`); without them nothing is known of the
+    environment. `as_root`: the master is started as root; `allow_root`: with `-R`.
     """
-    stream = _Stream(root, prefix, variables if variables is not None else Variables(None))
+    below = prefix if given_prefix is None else given_prefix
+    stream = _Stream(root, below, variables if variables is not None else Variables(None))
     stream.load(main, 1, File(main))
     _judge(stream, as_root, allow_root)
+    _judge_log(stream, state_dir if given_prefix is None else given_prefix)
     return FpmConfiguration(
         main,
         stream.settings,
@@ -329,9 +334,21 @@ def _judge(stream: _Stream, as_root: bool, allow_root: bool) -> None:
             stream.refuse(line.at if line is not None else pool.at, f"[pool {pool.name}] {found[1]}", lost)
         _judge_directories(stream, pool)
     _judge_addresses(stream)
-    log = known["error_log"].value if "error_log" in known else None
-    if log and log.lower() != "syslog":
-        _judge_directory(stream, known["error_log"].at, "", rules.full_path(log, "/var").rpartition("/")[0] or "/")
+
+
+def _judge_log(stream: _Stream, state_dir: str) -> None:
+    """The directory of `error_log`, which php-fpm opens even where nothing names it."""
+    lines = stream.settings.get("error_log")
+    line = lines[-1] if lines else None
+    log = "log/php-fpm.log" if line is None else line.value or ""
+    if log.lower() == "syslog" or (line is None and not stream.root.live) or (line is not None and line.unknown):
+        return
+    at = line.at if line is not None else File(stream.files[0] if stream.files else "")
+    path = rules.full_path(log, state_dir)
+    if stream.root.kind(path) == "dir":
+        stream.refuse(at, f"failed to open error_log ({path}): Is a directory")
+    else:
+        _judge_directory(stream, at, "error_log: ", path.rpartition("/")[0] or "/")
 
 
 def _judge_directories(stream: _Stream, pool: PoolText) -> None:

@@ -2,7 +2,7 @@
 
 Source: sapi/fpm/fpm/fpm_conf.c and fpm_unix.c of PHP 8.2 (the directives are the same in 8.3 to 8.5), held against
 php-fpm 8.2 in tests/real/test_php_readers.py. FPM stops at its first complaint; here every pool's first one is named.
-Not held: the grammar of `access.format`, resource limits, and whether sockets can be bound.
+Not held: resource limits, and whether sockets can be bound.
 """
 
 from __future__ import annotations
@@ -149,6 +149,12 @@ def full_path(path: str, *prefixes: str | None) -> str:
     return joined if joined.startswith("/") or len(prefixes) < 2 else full_path(joined, *prefixes[1:])
 
 
+def _port(address: str) -> str:
+    """What is wrong with the port of `listen`, if it is no socket file."""
+    port = address.rpartition(":")[2]
+    return "" if is_unix_socket(address) or 1 <= to_int(port) <= 65535 else f"invalid port value '{port}'"
+
+
 def is_unix_socket(address: str) -> bool:
     """Whether `listen` names a socket file: no colon, and not only digits (fpm_sockets_domain_from_address)."""
     return ":" not in address and not (address.isascii() and address.isdigit())
@@ -172,7 +178,7 @@ def global_complaint(numbers: Mapping[str, int], mechanism: str | None) -> Compl
 
 def pool_complaint(pool: PoolText, *, needs_user: bool, edge_trigger: bool) -> Complaint | None:
     """The first thing that php-fpm says against a pool, or None; nothing is said about what is not known."""
-    for rule in (_identity, _processes, _status, _ping, _slowlog):
+    for rule in (_identity, _processes, _status, _ping, _slowlog, _access):
         found = rule(pool, needs_user, edge_trigger)
         if found is not None and not pool.not_known(found[0]):
             return found
@@ -184,6 +190,9 @@ def _identity(pool: PoolText, needs_user: bool, _: bool) -> Complaint | None:
         return "user", "user has not been defined"
     if not pool.text("listen"):
         return "listen", "no listen address have been defined!"
+    fault = _port(pool.text("listen") or "")
+    if fault and not pool.not_known("listen"):
+        return "listen", fault
     priority = pool.number("process.priority", 64)
     if priority is not None and priority != 64 and not -19 <= priority <= 20:
         return "process.priority", "process.priority must be included into [-19,20]"
@@ -279,6 +288,31 @@ def _slowlog(pool: PoolText, _: bool, __: bool) -> Complaint | None:
     return None
 
 
+_TOKEN = re.compile(r"%(?:\{(?P<word>[^}]*)\})?(?P<sign>.?)", re.DOTALL)
+_WORDS: Final[Mapping[str, frozenset[str]]] = {
+    "C": frozenset(("", "total", "user", "system")),
+    "d": frozenset(
+        ("", "seconds", "milliseconds", "milli", "miliseconds", "mili", "microseconds", "micro"),
+    ),
+    "M": frozenset(("", "bytes", "kilobytes", "kilo", "megabytes", "mega")),
+}
+
+
+def _access(pool: PoolText, _: bool, __: bool) -> Complaint | None:
+    """The tokens of `access.format`, where there is an access.log (fpm_log.c, fpm_log_write)."""
+    text = pool.text("access.format")
+    if not pool.text("access.log") or text is None:
+        return None
+    for token in _TOKEN.finditer(text):
+        word, sign = (token["word"] or "").lower(), token["sign"]
+        if not sign and token["word"] is None:
+            continue  # a lone % at the end
+        fits = word in _WORDS[sign] if sign in _WORDS else bool(word) == (sign in "eo") or sign in "tT"
+        if not sign or sign not in "%CdeflmMnopPqQrRstTu" or not fits:
+            return "access.format", f"wrong format for access.format '{text}'"
+    return None
+
+
 def directories_of(pool: PoolText, prefix: str) -> Iterator[tuple[str, str]]:
     """(directive, absolute directory) of every directory that has to be there when php-fpm starts."""
     own = pool.text("prefix") or None
@@ -287,8 +321,9 @@ def directories_of(pool: PoolText, prefix: str) -> Iterator[tuple[str, str]]:
         yield "prefix", own
     chroot = pool.text("chroot")
     if chroot:
-        inner = chroot.removeprefix("$prefix") if chroot.startswith("$prefix") else chroot
-        chroot = full_path(inner, own, prefix) if inner else own or prefix
+        if chroot.startswith("$prefix"):
+            chroot = f"{own or prefix}/{chroot.removeprefix('$prefix')}"
+        chroot = full_path(chroot, own, prefix)
         yield "chroot", chroot
     chdir = pool.text("chdir")
     if chdir:
@@ -313,10 +348,12 @@ def account_complaint(root: Root, pool: PoolText, *, allow_root: bool) -> Compla
     found = account(root, user) if user else None
     gid = found.gid if found is not None else None
     users, groups = _tells(root, "passwd"), _tells(root, "group")
-    for name, who in (("user", user), ("listen.owner", pool.text("listen.owner"))):
+    sharers = [("listen.acl_users", who) for who in (pool.text("listen.acl_users") or "").split(",")]
+    for name, who in (("user", user), ("listen.owner", pool.text("listen.owner")), *sharers):
         if users and who and not who.isdigit() and account(root, who) is None and not pool.not_known(name):
             return name, f"cannot get uid for user '{who}'"
-    for name, who in (("group", group), ("listen.group", pool.text("listen.group"))):
+    sharers = [("listen.acl_groups", who) for who in (pool.text("listen.acl_groups") or "").split(",")]
+    for name, who in (("group", group), ("listen.group", pool.text("listen.group")), *sharers):
         if groups and who and not who.isdigit() and group_number(root, who) is None and not pool.not_known(name):
             return name, f"cannot get gid for group '{who}'"
     uid = found.uid if found is not None else 0 if user == "" else None

@@ -79,6 +79,8 @@ _QUOTED = re.compile(r'(?:[^"\\$]++|\\(?:(?!"(?:[\r\n]|\Z))[\s\S])?+|\$(?!\{))++
 _ESCAPE = re.compile(r'\\(["\\$])')
 _CONSTANT = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*+")
 
+_WORD_CONSTANTS: Final = {"true": "1", "false": "", "null": ""}  # in a key; in a value they are words of their own
+
 # tokens of a value
 _TEXT, _END, _STOP, _WORD, _OTHER = "text", "end of line", "end of file", "word", "character"
 
@@ -115,10 +117,13 @@ class _Scanner:
                 return  # a comment without a line end closes the text
             self.first = self.last = -1
             self.asked, self.unknown = [], False
-            if text[self.pos] == "[":
-                done = yield from self._section()
+            indented = self.pos > begin and "\t" not in text[begin : self.pos]  # by spaces, which may begin a name
+            if text[self.pos] != "[":
+                done = yield from self._assignment(not indented)
+            elif indented:
+                done = yield from self._array("")  # ` [x]` is an option without a name, not a section
             else:
-                done = yield from self._assignment("\t" in text[begin : self.pos] or begin == self.pos)
+                done = yield from self._section()
             if done:
                 return
 
@@ -317,7 +322,7 @@ class _Scanner:
             return CONSTANTS[name]
         if name in UNKNOWN_CONSTANTS:
             self.unknown = True
-        return name
+        return _WORD_CONSTANTS.get(name.lower(), name)
 
     def _variable(self, pos: int) -> str | None:
         """`${NAME}` at `pos`: its text; None for a syntax error."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from capacity.errors import NotReadable
 from capacity.readers.php_ini import ini_items, ini_line_items
 from capacity.readers.php_ini_text import ENTRY, ERROR, SECTION, Item, Variables
-from capacity.settings import Assignment, File, Remark
+from capacity.settings import Assignment, File, Refusal, Remark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,13 @@ DEFINED: Final = "-d"
 USER_INI: Final = ".user.ini"
 
 SAPI_INI: Final = "php-fpm-fcgi.ini"  # main/php_ini.c: php-%s.ini of the SAPI, before php.ini
-COMMAND_LINE: Final = File("command line")
+# Settings of PHP's core that end the master when a file makes an array of them (`name[] = value`): measured, 8.2.36.
+CORE: Final = frozenset(
+    "memory_limit memory_hard_limit_percent post_max_size upload_max_filesize max_file_uploads max_input_vars "
+    "max_execution_time max_input_time error_reporting display_errors log_errors error_log disable_functions "
+    "disable_classes open_basedir include_path extension_dir output_buffering realpath_cache_size precision "
+    "user_ini.filename default_charset short_open_tag session.save_path".split(" ")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,8 @@ class PhpLayers:
 
     `loaded` is the php.ini in use (None: there is none), `scanned` the files of the scan directories that PHP lists as
     read (one with a syntax error is missing there, though the lines before the error count), `files_read` all that were
-    opened. `extensions` are the `extension=` and `zend_extension=` lines in their order.
+    opened. `extensions` are the `extension=` and `zend_extension=` lines in their order, `arrays` the names that ended
+    as an array (which sets nothing).
     """
 
     variables: Variables
@@ -75,6 +82,7 @@ class PhpLayers:
     values: dict[str, list[PhpAssignment]] = field(default_factory=dict)
     specials: dict[tuple[str, str], Special] = field(default_factory=dict)
     extensions: list[PhpAssignment] = field(default_factory=list)
+    arrays: dict[str, PhpAssignment] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
 
     def history(self, name: str) -> tuple[PhpAssignment, ...]:
@@ -85,6 +93,11 @@ class PhpLayers:
         """The assignment of `name` that the master keeps; None where no layer sets it."""
         found = self.values.get(name)
         return found[-1] if found else None
+
+    def refusals(self) -> tuple[Refusal, ...]:
+        """What ends the master when it starts: a setting of PHP's core that is an array."""
+        dead = (line for name, line in self.arrays.items() if name in CORE)
+        return tuple(Refusal("php-fpm", line.at, f"{line.name}[] is an array: PHP crashes on it") for line in dead)
 
     def extension_names(self, kind: str = "") -> tuple[str, ...]:
         """Names of the extensions in load order, without directory and `.so`; `kind`: extension or zend_extension."""
@@ -260,11 +273,23 @@ class _Reader:
             taken = PhpAssignment(item.name, item.value, item.at, section, layer, item.asked, item.unknown)
             if item.kind == ENTRY and not special and item.name.lower() in ("extension", "zend_extension"):
                 self.layers.extensions.append(taken)
-            elif item.kind == ENTRY:
-                values.setdefault(item.name, []).append(taken)
-                if values is self.layers.values:
-                    self.layers.variables.settings[item.name] = item.raw
+            else:
+                self._set(values, taken, item)
         return True
+
+    def _set(self, values: dict[str, list[PhpAssignment]], taken: PhpAssignment, item: Item) -> None:
+        """Put an assignment where it belongs; an array takes the place of a value, and a value that of an array."""
+        name, ours = item.name, values is self.layers.values
+        if item.kind == ENTRY:
+            values.setdefault(name, []).append(taken)
+            if ours:
+                self.layers.arrays.pop(name, None)
+                self.layers.variables.settings[name] = item.raw
+            return
+        values.pop(name, None)
+        if ours:
+            self.layers.arrays[name] = taken
+            self.layers.variables.settings.pop(name, None)
 
     def _special(self, kind: str, rest: str, at: File) -> Special:
         """The section of `[PATH=dir]` or `[HOST=name]`; slashes at the end and blanks or `=` before it are dropped."""

@@ -1,8 +1,9 @@
 """Which memory_limit holds for a request: the layers of the master, the pool, and what a request brings with it.
 
-Weakest first: built-in, php.ini, scan directory, `-d`, pool php_value, .user.ini, pool php_admin_value, the web
-server's PHP_VALUE and PHP_ADMIN_VALUE, `[HOST=]`, `[PATH=]`. A value that PHP refuses leaves what is in force; only a refused
-value of the master's layers falls to the built-in one, because a master keeps a single text a name.
+Weakest first: built-in, php.ini, scan directory, `-d`, pool php_value, the web server's PHP_VALUE, .user.ini; then what
+pins: pool php_admin_value (over which PHP_VALUE still goes), the web server's PHP_ADMIN_VALUE, `[HOST=]`, `[PATH=]`. A
+value that PHP refuses leaves what is in force; only a refused value of the master's layers falls to the built-in one,
+because a master keeps a single text a name.
 
 Source: main/php_ini.c, sapi/fpm/fpm/fpm_php.c, fpm_main.c (init_request_info, sapi_cgi_activate) of PHP 8.2, held
 against php-fpm 8.2 in tests/real/test_php_readers.py.
@@ -143,21 +144,22 @@ def setting_in_force(
     _apply_master(chain, layers.history(name))
     if pool is not None:
         chain.apply_all(pool.php_values)
-    after_user_ini = list(user_ini)
-    sends_value = fastcgi is not None and any(line.name == name for line in fastcgi.php_value)
-    if not sends_value:  # else the web server's value stands below the .user.ini, if nothing pins it
-        chain.apply_all(after_user_ini)
-        after_user_ini = []
+    sectioned = any(line.name == name for line in special)
+    sent = fastcgi is not None and any(line.name == name for line in fastcgi.php_value)
+    # PHP keeps one text a name of all .user.ini files; a section pins the setting before they are read, even with a
+    # text that PHP refuses (zend_alter_ini_entry_ex)
+    own = [] if sectioned else [line for line in user_ini if line.name == name][-1:]
+    if not sent:  # else the web server's value stands below the .user.ini
+        chain.apply_all(own)
     if pool is not None:
         chain.apply_all(pool.php_admin_values, pins=True)
     if fastcgi is not None:
         chain.apply_all(fastcgi.php_value)
         chain.apply_all(fastcgi.php_admin_value, pins=True)
-    if any(line.name == name for line in special):
-        chain.apply_all(special)
-        chain.pinned = True  # pinned for the request even when PHP refuses the text (zend_alter_ini_entry_ex)
-    if not chain.pinned:
-        chain.apply_all(after_user_ini)
+    chain.apply_all(special)
+    chain.pinned = chain.pinned or sectioned
+    if sent and not chain.pinned:
+        chain.apply_all(own)
     return chain.result()
 
 

@@ -178,6 +178,13 @@ class FpmServer:
                     found.append(pid)
         return sorted(found)
 
+    def wait_for_children(self, count: int, pool: str | None = None, timeout_s: float = 10.0) -> list[int]:
+        """The children once there are `count` of them; whatever there is after `timeout_s` seconds."""
+        end = time.monotonic() + timeout_s
+        while len(found := self.children(pool)) != count and time.monotonic() < end:
+            time.sleep(0.01)
+        return found
+
     def pools(self) -> set[str]:
         """Names of the pools that have a running child."""
         names = set()

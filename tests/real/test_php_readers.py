@@ -1,0 +1,121 @@
+"""Our reading of php.ini layers, php-fpm.conf and pools against a started php-fpm, one configuration a test.
+
+Each case is started with its own files; a script is then asked over every pool's socket what is in force, and the
+dump of `php-fpm -tt` says which pools there are. Where php-fpm does not start, we must have a Refusal, and only there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from capacity.readers.php_fpm import FpmConfiguration
+from capacity.readers.php_fpm_rules import full_path
+from capacity.readers.php_layers import PhpLayers
+from capacity.readers.php_limits import InForce, hard_percent, memory_limit_of, setting_in_force
+from capacity.readers.php_sizes import opcache_memory
+from capacity.units import MiB
+from tests.real.fpm import FpmServer, fpm_directory
+from tests.real.php_asking import ASK, EXCEED, limit_in_force, reading_of, server_of, started
+from tests.real.php_cases import GRAMMAR, LAYERS, SIZES, Case
+from tests.real.php_fpm_cases import OPCACHES, RULES, STREAM
+
+pytestmark = pytest.mark.real
+
+
+HARD = "memory_hard_limit_percent"
+CASES = [*GRAMMAR, *SIZES, *LAYERS, *STREAM, *RULES, *OPCACHES]
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    with fpm_directory() as found:
+        yield found
+
+
+def dumped(text: str) -> dict[str, dict[str, list[str]]]:
+    """Pools and their directives from the dump of `php-fpm -tt`."""
+    found: dict[str, dict[str, list[str]]] = {}
+    current: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        body = line.partition("NOTICE: ")[2]
+        if body.startswith("[") and body.endswith("]") and not body.startswith("[pool "):
+            current = found.setdefault(body[1:-1], {})
+        elif body.startswith("\t") and " = " in body:
+            name, _, value = body.strip("\t").partition(" = ")
+            current.setdefault(name, []).append(value)
+    found.pop("global", None)
+    return found
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_reading_is_what_php_fpm_does(case: Case, directory: Path) -> None:
+    server = server_of(case, directory)
+    layers, read = reading_of(server)
+    status, dump = server.test()
+    refused = started(server)
+    ours = [*read.refusals, *layers.refusals()]
+    assert bool(ours) == (refused is not None), (ours, refused)
+    if refused is not None:
+        assert refused.status is not None
+        return
+    try:
+        assert status == 0
+        if not case.quiet:
+            check_pools(read, dump)
+        for one in read.pools:
+            if case.ask:
+                socket = full_path(one.text("listen") or "", one.text("prefix"))
+                check_answer(server, socket, memory_limit_of(one, layers), layers)
+                check_percent(server, socket, setting_in_force(HARD, hard_percent, 200, one, layers))
+            else:
+                count = one.number("pm.max_children") or 0
+                assert len(server.wait_for_children(count, one.name)) == count
+        check_segment(layers, server)
+    finally:
+        server.stop()
+
+
+def check_pools(read: FpmConfiguration, dump: str) -> None:
+    said = dumped(dump)
+    assert [one.name for one in read.pools] == [name.encode("utf-8", "replace").decode() for name in said]
+    for one in read.pools:
+        known = said[one.name]
+        for name in ("pm.max_children", "pm.min_spare_servers", "pm.max_spare_servers", "pm.max_requests"):
+            if one.text("pm") != "ondemand" or "spare" not in name:
+                assert one.number(name) == int(known[name][0]), name
+        assert (one.text("pm") or "").lower() == known["pm"][0]
+        assert [line.name for line in reversed(one.env)] == [
+            name[4:-1] for name in reversed(known) if name.startswith("env[")
+        ]
+        for line in one.php_admin_values:
+            assert line.value in known[f"php_admin_value[{line.name}]"]
+
+
+def check_answer(server: FpmServer, socket: str, ours: InForce, layers: PhpLayers) -> None:
+    answer = json.loads(server.ask(server.script("ask.php", ASK), socket))
+    assert ours.setting.value == limit_in_force(server, server.script("exceed.php", EXCEED), socket), (ours, answer)
+    assert (ours.setting.text or "128M") == answer["memory_limit"]
+    assert ours.raisable == answer["raised"]
+    assert (layers.loaded or False) == answer["loaded"]
+    listed = [path.strip() for path in (answer["scanned"] or "").split(",") if path.strip()]
+    assert list(layers.scanned) == listed
+    marker = layers.winning("capacity_marker")
+    assert (marker.value if marker else False) == answer["marker"]
+
+
+def check_percent(server: FpmServer, socket: str, ours: InForce) -> None:
+    answer = json.loads(server.ask(server.script("ask.php", ASK), socket))
+    assert (answer["percent"] or "") == ours.setting.text
+
+
+def check_segment(layers: PhpLayers, server: FpmServer) -> None:
+    """The shared segment of opcache is as large as php.ini's layers say, whatever a pool says."""
+    if "opcache" not in layers.extension_names("zend_extension"):
+        return
+    line = layers.winning("opcache.memory_consumption")
+    size = opcache_memory(line.value or "") if line is not None else None
+    assert (size if size is not None else 128 * MiB) in server.shared_mappings()
