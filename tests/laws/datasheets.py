@@ -42,9 +42,10 @@ def value_of(draw: st.DrawFn, spec: Spec) -> Any:
     low = int(spec.minimum or 0)
     top = MOST_BYTES if spec.size else MOST_COUNT
     high = int(min(top, spec.maximum)) if spec.maximum is not None and not math.isinf(spec.maximum) else top
+    high = max(low, high)
     if high - low <= 1:
         return draw(st.integers(low, high))
-    return draw(st.one_of(st.just(low), st.integers(low, max(low, high)), st.just(max(low, high))))
+    return draw(st.one_of(st.just(low), st.integers(low, high), st.just(high)))
 
 
 @st.composite

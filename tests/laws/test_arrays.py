@@ -10,7 +10,7 @@ from tests.laws.datasheets import places, services, total, value_of, with_value
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_arrays_are_many_scalars(data: st.DataObject) -> None:
     service = data.draw(services())
     two = st.lists(st.sampled_from(places(service)), min_size=2, max_size=2, unique_by=lambda p: (p.part, p.field))

@@ -9,7 +9,7 @@ from tests.laws.datasheets import places, read, services, total, value_of, with_
 
 
 @given(st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_no_bill_falls_when_a_monotone_setting_rises(data: st.DataObject) -> None:
     service = data.draw(services())
     place = data.draw(st.sampled_from([place for place in places(service) if place.spec.monotone]))

@@ -9,7 +9,7 @@ from tests.laws.datasheets import places, read, services, value_of, with_value
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_but_records_what_it_overrode(data: st.DataObject) -> None:
     service = data.draw(services())
     place = data.draw(st.sampled_from(places(service)))
@@ -24,7 +24,7 @@ def test_but_records_what_it_overrode(data: st.DataObject) -> None:
 
 
 @given(services())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_every_field_has_an_origin_and_they_hold_together(service) -> None:
     for one in (service, *service.parts):
         for name in type(one).specs():

@@ -12,7 +12,7 @@ from tests.laws.datasheets import services
 
 
 @given(services())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_claim_of_nothing_is_nothing(service) -> None:
     for claim in service.claims():
         if claim.count == 0 or claim.each == 0:
