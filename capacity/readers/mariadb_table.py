@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
+from pkgutil import get_data
 from typing import Any, Final
 
 from capacity.settings import reaches, version_tuple
@@ -125,7 +125,8 @@ def known_anywhere(name: str) -> bool:
 
 @cache
 def _data() -> dict[str, Any]:
-    text = files("capacity.readers").joinpath("mariadb_options.json").read_text("ascii")
+    text = get_data("capacity.readers", "mariadb_options.json")
+    assert text is not None, "the package has lost a data file"
     data: dict[str, Any] = json.loads(text)
     return data
 
