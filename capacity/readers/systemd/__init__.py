@@ -119,7 +119,7 @@ class Units(Mapping[str, Unit]):
         loading = Loading(self.root, parts, fragment)
         state = "loaded"
         if fragment is None and name in self.names.lost:
-            state = "masked"
+            state = "missing" if self.root.kind(self.names.lost[name]) == "loop" else "masked"
             why = "the link leads nowhere: a mask, or a unit that was not copied"
             loading.remarks.append(Remark(File(self.names.lost[name]), why))
         elif fragment is not None and self._is_mask(fragment):

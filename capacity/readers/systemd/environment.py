@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from capacity.errors import NotReadable
 from capacity.readers.systemd.words import Malformed, Specifiers, next_word, text_of
-from capacity.settings import Assignment, File, Remark
+from capacity.settings import Assignment, File, Refusal, Remark
 
 if TYPE_CHECKING:
     from capacity.root import Root
@@ -34,7 +34,7 @@ class Environment:
     values: dict[str, str]
     at: dict[str, File]
     unread: tuple[Remark, ...] = ()
-    missing: tuple[Remark, ...] = ()
+    missing: tuple[Refusal, ...] = ()
 
     def get(self, name: str) -> str | None:
         """The value of a variable, or None."""
@@ -59,7 +59,7 @@ def environment(root: Root, assignments: tuple[Assignment, ...], specifiers: Spe
         elif one.name == "UnsetEnvironment":
             unset = [*unset, *(one.value or "").split()] if one.value else []
     unread: list[Remark] = []
-    missing: list[Remark] = []
+    missing: list[Refusal] = []
     for one in files:
         for name, value, place in _from_files(root, one, specifiers, unread, missing):
             values[name], at[name] = value, place
@@ -95,7 +95,7 @@ def _is_utf8(text: str) -> bool:
 
 
 def _from_files(
-    root: Root, one: Assignment, specifiers: Specifiers, unread: list[Remark], missing: list[Remark]
+    root: Root, one: Assignment, specifiers: Specifiers, unread: list[Remark], missing: list[Refusal]
 ) -> Iterator[tuple[str, str, File]]:
     try:
         path = specifiers.expand(one.value or "")
@@ -107,12 +107,15 @@ def _from_files(
         return
     paths = root.glob(path)[:MAX_FILES]
     if not paths and not optional:
-        missing.append(Remark(one.at, f"{path} is not there and has no `-` before it: the unit does not start"))
+        missing.append(Refusal("systemd", one.at, f"{path} is not there and has no `-` before it", lost=True))
     for each in paths:
         try:
             data = root.read(each)
         except NotReadable as error:
-            (unread if optional else missing).append(Remark(one.at, str(error)))
+            if optional:
+                unread.append(Remark(one.at, str(error)))
+            else:
+                missing.append(Refusal("systemd", one.at, str(error)))
             continue
         for name, value, line in env_file(data):
             yield name, value, File(each, line)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 from capacity.arithmetic import UNKNOWN
 from capacity.errors import NotReadable
 from capacity.readers.systemd.environment import Environment, environment
+from capacity.readers.systemd.keys import LISTS, SAME, expands, misplaced, value_of
 from capacity.readers.systemd.names import UnitName, default_slice, parent_slice
 from capacity.readers.systemd.syntax import Fault, parse
-from capacity.readers.systemd.values import KEYS, LISTS, RESET, SAME, boolean, misplaced
+from capacity.readers.systemd.values import RESET, boolean
 from capacity.readers.systemd.words import Command, Malformed, Specifiers, commands, substituted
 from capacity.settings import Assignment, File, NeverRead, NotKnown, Origin, Refusal, Remark, Setting
 
@@ -143,17 +144,13 @@ class Unit:
     def _value(self, one: Assignment) -> Any:
         """The value, RESET, or None where systemd ignores the line."""
         text = one.value or ""
-        known = KEYS.get(one.name)
-        if known is None:
-            return text or RESET
-        if one.section not in known[0]:
+        if misplaced(one.section, one.name):
             return None
-        if one.name in _EXPANDED:
-            try:
-                text = self.specifiers().expand(text)
-            except Malformed:
-                return None
-        return known[1](text, self.ram)
+        try:
+            text = self.specifiers().expand(text) if expands(one.name) else text
+        except Malformed:
+            return None
+        return value_of(one.name, text, self.ram)
 
     def _origin(self, one: Assignment, value: Any) -> Origin:
         if value is not UNKNOWN:
@@ -231,8 +228,12 @@ class Loading:
                 raise Malformed("not an absolute path")
         except Malformed as error:
             return Fault(one.at, f"{one.name}=: {error}", fatal=True)
-        known = KEYS.get(one.name)
-        if known is not None and one.name not in _EXPANDED and known[1](text, 1 << 40) is None:
+        try:
+            text = specifiers.expand(text) if expands(one.name) else text
+            refused = one.name not in LISTS and value_of(one.name, text, 1 << 40) is None
+        except Malformed:
+            refused = True
+        if refused:
             return Fault(one.at, f"{one.name}={text[:80]}: not a value of this key, the line is ignored")
         if one.name == "MemoryLimit":
             return Fault(one.at, "MemoryLimit= is a limit of cgroup version 1 only: MemoryMax= is not set by it")
@@ -251,6 +252,9 @@ class Loading:
             self.refusals.append(Refusal("systemd", at, "no ExecStart="))
         elif count > 1 and not oneshot:
             self.refusals.append(Refusal("systemd", starts[-1].at, "more than one ExecStart= without Type=oneshot"))
+        outside = unit.slice or ""
+        if outside != "-.slice" and ("--" in outside or outside[:1] == "-" or outside.endswith("-.slice")):
+            self.refusals.append(Refusal("systemd", at, f"no slice can be called {outside}"))
         restart = unit.get("Service", "Restart")
         if oneshot and restart is not None and restart.value in ("always", "on-success"):
             where = restart.origin if isinstance(restart.origin, File) else at

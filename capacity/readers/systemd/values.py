@@ -2,16 +2,18 @@
 
 Sizes: basic/parse-util.c (parse_size), percent-util.c, limits-util.c; core/load-fragment.c says which key takes which.
 Spans of time: basic/time-util.c. Limits: basic/rlimit-util.c. A refused value is ignored by systemd and the earlier one
-stays in force, so a parser here returns None for "refused" and RESET for "back to the built-in".
+stays in force, so a parser here returns None for "refused" and RESET for "back to the built-in". Which key takes which
+stands in `keys`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from capacity.arithmetic import UNKNOWN, UNLIMITED, Unknown
+from capacity.readers.systemd.names import UnitName
 from capacity.readers.systemd.words import Malformed, next_word
 from capacity.units import PAGE
 
@@ -194,40 +196,28 @@ def rlimit(one: Callable[[str], float | None], text: str) -> Rlimit | None:
     return Rlimit(soft, hard)
 
 
-def _limit_count(text: str) -> int | None:
+def limit_count(text: str) -> int | None:
+    """A count of LimitNOFILE or LimitNPROC; None where refused."""
     return unsigned(text, U64 - 1)
 
 
-def _limit_size(text: str) -> int | None:
+def limit_size(text: str) -> int | None:
+    """Bytes of LimitAS and its kin; None where refused."""
     size = plain_size(text)
     return None if size is None or size >= U64 else size
 
 
-def _memory(text: str, ram: int | None) -> Any:
-    return systemd_size(text, ram)
-
-
-def _memory_or_zero(text: str, ram: int | None) -> Any:
-    return systemd_size(text, ram, zero=True)
-
-
-def _protection(text: str, ram: int | None) -> Any:
-    return 0 if not text else systemd_size(text, ram, zero=True)
-
-
-def _tasks(text: str, ram: int | None) -> Any:  # noqa: ARG001
-    """A count, UNLIMITED, or a share of the system's tasks, which no unit file can tell: UNKNOWN."""
+def tasks(text: str) -> float | Unknown | Reset | None:
+    """A count or UNLIMITED; a share of the system's tasks is UNKNOWN, no unit file tells how many those are."""
     if not text:
         return RESET
     if text == "infinity":
         return UNLIMITED
-    if permyriad(text) is not None:
-        return UNKNOWN
-    return unsigned(text, U64 - 1) or None
+    return UNKNOWN if permyriad(text) is not None else unsigned(text, U64 - 1) or None
 
 
-def _delegate(text: str, ram: int | None) -> Any:  # noqa: ARG001
-    """A flag; a list of controllers, or nothing at all, turns it on."""
+def delegate(text: str) -> bool | None:
+    """A flag; a list of controllers, or nothing at all, turns it on; None where refused."""
     value = boolean(text)
     if value is not None:
         return value
@@ -240,86 +230,12 @@ def _delegate(text: str, ram: int | None) -> Any:  # noqa: ARG001
     return True
 
 
-def _adjustment(text: str, ram: int | None) -> Any:  # noqa: ARG001
+def adjustment(text: str) -> int | Reset | None:
+    """OOMScoreAdjust: -1000 to 1000; None where refused."""
     return RESET if not text else integer(text, -1000, 1000)
 
 
-def _word(text: str, ram: int | None) -> Any:  # noqa: ARG001
-    return text or RESET
-
-
-def _plain(parser: Callable[[str], Any]) -> Callable[[str, int | None], Any]:
-    return lambda text, ram: parser(text)  # noqa: ARG005
-
-
-def _one_of(words: str) -> Callable[[str, int | None], Any]:
-    allowed = frozenset(words.split())
-    return lambda text, ram: text if text in allowed else None  # noqa: ARG005
-
-
-_CGROUP: Final = frozenset(("Service", "Slice", "Socket", "Mount", "Swap", "Scope"))
-_EXEC: Final = frozenset(("Service", "Socket", "Mount", "Swap"))
-_SERVICE: Final = frozenset(("Service",))
-_UNIT: Final = frozenset(("Unit",))
-_TRIGGER: Final = frozenset(("Timer", "Path"))
-
-Parser = Callable[[str, int | None], Any]
-
-KEYS: Final[Mapping[str, tuple[frozenset[str], Parser]]] = {
-    **dict.fromkeys(("MemoryMax", "MemoryHigh", "MemoryLimit"), (_CGROUP, _memory)),
-    **dict.fromkeys(("MemoryMin", "MemoryLow", "DefaultMemoryMin", "DefaultMemoryLow"), (_CGROUP, _protection)),
-    "MemorySwapMax": (_CGROUP, _memory_or_zero),
-    "TasksMax": (_CGROUP, _tasks),
-    "Delegate": (_CGROUP, _delegate),
-    "MemoryAccounting": (_CGROUP, _plain(boolean)),
-    "ManagedOOMSwap": (_CGROUP, lambda text, ram: RESET if not text else _one_of("auto kill")(text, ram)),
-    "ManagedOOMMemoryPressure": (_CGROUP, lambda text, ram: RESET if not text else _one_of("auto kill")(text, ram)),
-    "ManagedOOMPreference": (_CGROUP, _one_of("none avoid omit")),
-    "Slice": (_CGROUP, lambda text, ram: text if text.endswith(".slice") else None),  # noqa: ARG005
-    **{
-        f"Limit{name}": (_EXEC, _plain(lambda text: rlimit(_limit_size, text)))
-        for name in ("AS", "DATA", "STACK", "RSS", "MEMLOCK", "CORE", "FSIZE")
-    },
-    **{f"Limit{name}": (_EXEC, _plain(lambda text: rlimit(_limit_count, text))) for name in ("NOFILE", "NPROC")},
-    "OOMScoreAdjust": (_EXEC, _adjustment),
-    **dict.fromkeys(("User", "Group", "WorkingDirectory", "RootDirectory", "RootImage"), (_EXEC, _word)),
-    "DynamicUser": (_EXEC, _plain(boolean)),
-    "OOMPolicy": (frozenset(("Service", "Scope")), _one_of("continue stop kill")),
-    "Restart": (_SERVICE, _one_of("no on-success on-failure on-abnormal on-watchdog on-abort always")),
-    "RestartSec": (_SERVICE, _plain(seconds)),
-    "Type": (_SERVICE, _one_of("simple forking oneshot dbus notify idle exec notify-reload")),
-    "RemainAfterExit": (_SERVICE, _plain(boolean)),
-    "KillMode": (_EXEC, _one_of("control-group process mixed none")),
-    "StartLimitIntervalSec": (_UNIT, _plain(seconds)),
-    "StartLimitInterval": (_UNIT | _SERVICE, _plain(seconds)),
-    "StartLimitBurst": (_UNIT | _SERVICE, _plain(unsigned)),
-    "Accept": (frozenset(("Socket",)), _plain(boolean)),
-    "Service": (frozenset(("Socket",)), _word),
-    "Unit": (_TRIGGER, _word),
-}
-
-LISTS: Final[Mapping[str, frozenset[str]]] = {
-    **dict.fromkeys("ExecStart ExecCondition ExecReload ExecStop".split(), _SERVICE),
-    **dict.fromkeys("ExecStartPre ExecStartPost ExecStopPost".split(), _SERVICE | {"Socket"}),
-    **dict.fromkeys("Environment EnvironmentFile PassEnvironment UnsetEnvironment SupplementaryGroups".split(), _EXEC),
-}
-
-SAME: Final[Mapping[tuple[str, str], tuple[str, str]]] = {  # two spellings of one property (load-fragment-gperf)
-    ("Unit", "StartLimitInterval"): ("Unit", "StartLimitIntervalSec"),
-    ("Service", "StartLimitInterval"): ("Unit", "StartLimitIntervalSec"),
-    ("Service", "StartLimitBurst"): ("Unit", "StartLimitBurst"),
-}
-
-_LOWER: Final = {key.lower(): key for key in (*KEYS, *LISTS)}
-
-
-def misplaced(section: str, key: str) -> str:
-    """Why a line that looks like one of the keys here is ignored: other case, other section; "" where it is not."""
-    known = _LOWER.get(key.lower())
-    if known is None:
-        return ""
-    if key != known:
-        return f"{key} is not {known}: keys are case-sensitive, the line is ignored"
-    if section not in (KEYS[key][0] if key in KEYS else LISTS[key]):
-        return f"{key} is no key of [{section}]: the line is ignored"
-    return ""
+def slice_name(text: str) -> str | Reset | None:
+    """The name of a slice; None where it is the name of something else, or no unit's name."""
+    name = UnitName.of(text)
+    return text if name is not None and name.type == "slice" and name.instance is None else None
