@@ -388,7 +388,7 @@ def test_past_what_is_kept_programs_go_first_and_then_the_largest(monkeypatch: p
 def test_limits(monkeypatch: pytest.MonkeyPatch, where: Any, limit: str, value: int, message: str) -> None:
     monkeypatch.setattr(where, limit, value)
     with pytest.raises(TooLarge, match=f"^standard input: .*{message}"):
-        open_root("-", piped(tar(*(member(f"etc/file{at}", b"x") for at in range(10)))))
+        open_root("-", piped(tar(*(member(f"etc/{'n' * 120}{at}", b"x") for at in range(10)))))
 
 
 def test_implied_folders_count_as_members(monkeypatch: pytest.MonkeyPatch) -> None:

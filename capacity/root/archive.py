@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 from capacity.errors import NotReadable, TooLarge
 from capacity.root.base import MAX_FILE, MAX_LINKS, Entry, Root, may_be_wrapped
-from capacity.root.stream import MAX_STEPS, Stream
+from capacity.root.stream import Stream
 from capacity.root.tar import Member, members
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
 MAX_MEMBERS = 200_000  # members and the folders that they imply
-MAX_NAMES = 48 << 20  # bytes of all their names and links together
+MAX_NAMES = 32 << 20  # bytes of all their names and links together
+MAX_ENTERED = 1_000_000  # components looked up while members get their folders; far more only by links made to tangle
 MAX_KEPT = 160 << 20  # bytes of all files together
 
 
@@ -164,7 +165,7 @@ class _Tree:
         links, todo = 0, [name]
         while todo:
             self._steps += 1
-            if self._steps > MAX_STEPS:
+            if self._steps > MAX_ENTERED:
                 raise TooLarge(self.name, "links to folders that are too tangled")
             part = todo.pop()
             if part == "..":

@@ -17,7 +17,7 @@ from capacity.root.pattern import literal, matcher
 MAX_LINKS = 40  # Linux, MAXSYMLINKS
 MAX_FILE = 16 << 20  # bytes of one file; a host's configuration has no larger one
 MAX_MATCHES = 100_000  # paths that a pattern may be looking at: links to folders can multiply them without end
-MAX_FOLLOWED = 32 << 20  # bytes of link text followed; links made to tangle would keep the walk busy for hours
+MAX_FOLLOWED = 16 << 20  # bytes of link text followed; links made to tangle would keep the walk busy for hours
 FLAT_SIZE = 4096  # bytes; a link's target is shorter (PATH_MAX)
 OWNER_SAMPLE = 1000  # entries looked at before owners are taken for lost
 
@@ -196,6 +196,9 @@ class Root(ABC):
         """The place that a path leads to, and what stands there. `searched` collects the folders looked into. With
         `last_flat` false, a file at the end stays a file even if its text is a path.
         """
+        plain = searched is None and last_flat
+        if plain and path in self._walked:
+            return self._walked[path][:2]
         if not path or "\0" in path:
             raise Missing(path)
         top = self._at("", path)

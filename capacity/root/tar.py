@@ -7,6 +7,7 @@ that are still in use) and takes ten times as long for a header; held against `t
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ MAX_EXTRA = 1 << 20  # bytes of one extended header; real ones hold a few hundre
 MAX_NAME = 4096  # bytes of a name or a link's text (PATH_MAX)
 
 _KINDS = {b"2": "link", b"3": "other", b"4": "other", b"5": "dir", b"6": "other", b"D": "dir"}
+_RECORD = re.compile(rb"(\d{1,9}) ([^=]+)=")
 _USED = frozenset(b"path linkpath size uid gid".split()) | frozenset(
     b"GNU.sparse." + each for each in b"name size realsize major map offset numbytes".split()
 )
@@ -57,10 +59,10 @@ def members(stream: Stream) -> Iterator[Member]:
         if len(header) < BLOCK:
             raise _no_end(stream, header)
         _hold_checksum(stream, header)
-        stream.spend(4)
         kind = header[156:157]
         size = _number(stream, header[124:136])
         if kind in (b"L", b"K", b"x", b"X", b"g"):
+            stream.spend(4)
             body = _extended(stream, size)
             if kind in (b"L", b"K"):
                 extra["path" if kind == b"L" else "linkpath"] = body.split(b"\0", 1)[0]
@@ -73,6 +75,7 @@ def members(stream: Stream) -> Iterator[Member]:
         if kind not in (b"V", b"N"):  # a volume's label, GNU's old long names
             yield _member(stream, header, kind, size, known, pairs)
         else:
+            stream.spend(4)
             stream.skip(_padded(size))
         extra, pairs = {}, []
 
@@ -174,15 +177,12 @@ def _records(stream: Stream, body: bytes) -> list[tuple[str, bytes]]:
     pairs: list[tuple[str, bytes]] = []
     at = steps = 0
     while at < len(body) and body[at]:
-        space = body.find(b" ", at, at + 20)
-        digits = body[at:space] if space > 0 else b""
-        end = at + int(digits) if digits.isdigit() else 0
-        equals = body.find(b"=", space, end)
-        if equals < 0 or end > len(body) or body[end - 1 : end] != b"\n":
+        record = _RECORD.match(body, at)
+        end = at + int(record[1]) if record else 0
+        if record is None or end > len(body) or body[end - 1] != 10 or end <= record.end():
             raise _damaged(stream)
-        name = body[space + 1 : equals]
-        if name in _USED:
-            pairs.append((name.decode("ascii"), body[equals + 1 : end - 1]))
+        if record[2] in _USED and end - 1 > record.end():  # an empty value leaves what the header itself says
+            pairs.append((record[2].decode("ascii"), body[record.end() : end - 1]))
         steps += 1
         at = end
     stream.spend(steps)
