@@ -1,13 +1,227 @@
-"""MariaDB on a host."""
+"""MariaDB on a host: which servers there are, which of them start, and what their files and arguments say.
+
+Units come first, as everywhere. The flavour is decided before an option is called unknown: MySQL and Percona Server are
+seen and not priced with MariaDB's defaults.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
+from capacity.readers import proc
+from capacity.readers.mariadb_flavour import Flavour, flavour_of
+from capacity.readers.mariadb_options import Effective, effective
+from capacity.readers.option_files import OptionFiles, read_option_files
+from capacity.readers.systemd import manager_defaults
 from capacity.services.mariadb.claims import MariaDb
-from capacity.services.site import Site
+from capacity.services.site import Seen, Site
+from capacity.services.slices import slice_path
+from capacity.settings import File, Measured, Remark, Setting, version_tuple
+
+if TYPE_CHECKING:
+    from capacity.readers.processes import Process
+    from capacity.readers.systemd import Unit
+
+PROGRAM: Final = "mariadbd"
+SERVERS: Final = frozenset({"mariadbd", "mysqld", "mariadbd-safe", "mysqld_safe"})
+PACKAGES: Final = (
+    "mariadb-server", "MariaDB-server", "mariadb", "mysql-server", "mysql-community-server", "percona-server-server",
+)  # fmt: skip
+MAIN_FILES: Final = ("/etc/my.cnf", "/etc/mysql/my.cnf", "/etc/mysql/mariadb.cnf")
+NOFILE: Final = (1024, 524_288)  # systemd-system.conf(5), DefaultLimitNOFILE= since version 240
+MMAP_THRESHOLD: Final = 128 * 1024  # mallopt(3): as low as that, every large block goes back when it is freed
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server as it would be started. `enabled` None: nothing says."""
+
+    name: str
+    unit: Unit | None = None
+    path: str = ""
+    arguments: tuple[str, ...] = ()
+    at: File | None = None
+    enabled: bool | None = None
+    unit_name: str = ""
 
 
 def read(site: Site) -> Iterator[MariaDb]:
     """Every server that counts."""
-    return iter(())
+    servers = list(_of_units(site)) or list(_without_units(site))
+    for server in servers:
+        yield from _read(site, server, alone=len(servers) == 1)
+
+
+def _of_units(site: Site) -> Iterator[Server]:
+    for name in site.units.of_type("service"):
+        if not any(word in name for word in ("maria", "mysql", "percona", "database", "db")):
+            continue
+        unit = site.units[name]
+        for command in unit.commands():
+            if command.path.rsplit("/", 1)[-1] in SERVERS:
+                words = tuple(word for word in command.words[1:] if word)
+                yield Server(name.removesuffix(".service"), unit, command.path, words, command.at, unit.enabled, name)
+                break
+
+
+def _without_units(site: Site) -> Iterator[Server]:
+    """The one server of a tree whose units were not copied, or that has none: if its files or its program are there."""
+    lost = [name for name in site.units.names.lost if "maria" in name or "mysql" in name]
+    wanted = [name for name in lost if site.units.enabled_by(name)]
+    files = any(site.root.kind(path) == "file" for path in MAIN_FILES)
+    if wanted:
+        yield Server(wanted[0].removesuffix(".service"), enabled=True, unit_name=wanted[0])
+    elif _processes(site, None) or site.package(*PACKAGES) is not None:
+        yield Server(PROGRAM, enabled=None if not list(site.units.of_type("service")) else False)
+    elif files and not list(site.units.of_type("service")) and _has_server_group(site):
+        yield Server(PROGRAM)
+
+
+def _has_server_group(site: Site) -> bool:
+    """Whether the option files speak to a server: a tree of a client has them too."""
+    return bool(read_option_files(site.root).assignments)
+
+
+# ---------------------------------------------------------------------------------------------- one server
+
+
+def _read(site: Site, server: Server, *, alone: bool) -> Iterator[MariaDb]:
+    running = _processes(site, server)
+    flavour = _flavour(site, server)
+    package = site.package(*PACKAGES)
+    version = package.version.split(":", 1)[-1] if package is not None else ""
+    counts = bool(running) or server.enabled is not False
+    why = _why(server, bool(running))
+    foreign = flavour.name in {"mysql", "percona"}
+    if foreign:
+        why = f"{flavour.name}, whose memory is not modelled here ({'; '.join(flavour.evidence)})"
+        if counts:
+            site.doubts.append(f"{server.name}: {why}")
+    program = PROGRAM if not foreign else "mysqld"
+    site.seen.append(Seen(program, server.name, version, server.enabled, counts and not foreign, why, server.unit_name))
+    if not counts or foreign:
+        return
+    files = _files(site, server, version, flavour)
+    found = _effective(site, server, files, version, flavour)
+    site.refusals += [*files.refusals, *found.refusals]
+    site.remarks += [*files.remarks, *found.remarks]
+    site.never_read += files.never_read
+    site.doubts += [f"{path} could not be read" for path in files.unread]
+    if any(not refusal.lost for refusal in (*files.refusals, *found.refusals)):
+        return
+    site.price(running)
+    name = PROGRAM if alone else server.name
+    known = _known(server, found)
+    _rows(site, server, version, found, known)
+    yield MariaDb(name=name, version=version, cgroup=_cgroup(server, running), known=known)
+
+
+def _flavour(site: Site, server: Server) -> Flavour:
+    packages = {name: package.version for name, package in site.installed.packages.items()}
+    units = (server.unit_name,) if server.unit_name else ()
+    flavour = flavour_of(site.root, packages, units, (server.path,) if server.path else ())
+    if flavour.name == "unknown":
+        site.remarks.append(Remark(File(MAIN_FILES[0]), "MariaDB or MySQL is not known: read as MariaDB"))
+    return flavour
+
+
+def _why(server: Server, running: bool) -> str:
+    if running:
+        return "it is running"
+    if server.enabled:
+        return f"{server.unit_name} is enabled"
+    return "no unit of it in this tree: assumed to run" if server.enabled is None else "nothing starts it at boot"
+
+
+def _files(site: Site, server: Server, version: str, flavour: Flavour) -> OptionFiles:
+    user = server.unit.get("Service", "User") if server.unit is not None else None
+    account = site.account(str(user.value)) if user is not None else site.account("mysql")
+    readable: Callable[[str], bool] | None = None
+    if account is not None and site.root.owners_known:
+        uid, gids = account.uid, account.gids
+        readable = lambda path: site.root.readable_by(path, uid, gids)  # noqa: E731  (closes over the account)
+    environment = dict(server.unit.environment().values) if server.unit is not None else {}
+    return read_option_files(
+        site.root, server.arguments, version=_upstream(version), environment=environment, readable=readable,
+        flavour=flavour.name if flavour.name != "unknown" else "mariadb", home=account.home if account else None,
+    )  # fmt: skip
+
+
+def _effective(site: Site, server: Server, files: OptionFiles, version: str, flavour: Flavour) -> Effective:
+    cpus = proc.cpus(site.root)
+    return effective(
+        files.assignments, files.arguments, _upstream(version), _nofile(site, server), flavour=flavour.name,
+        cpus=cpus.value if cpus is not None else None, arguments_at=server.at,
+    )  # fmt: skip
+
+
+def _upstream(version: str) -> str:
+    return ".".join(map(str, version_tuple(version)))
+
+
+def _nofile(site: Site, server: Server) -> tuple[int, int] | None:
+    """Soft and hard limit of open files that the unit gives; None where its file is not in the tree."""
+    if server.unit is None or server.unit.state != "loaded":
+        return None
+    limit = server.unit.get("Service", "LimitNOFILE")
+    if limit is None:
+        defaults = [one for one in manager_defaults(site.root) if one.name == "DefaultLimitNOFILE" and one.value]
+        if not defaults:
+            return NOFILE
+        soft, _, hard = (defaults[-1].value or "").partition(":")
+        return (int(soft), int(hard or soft)) if soft.isdigit() and (hard or soft).isdigit() else NOFILE
+    return _whole(limit.value.soft), _whole(limit.value.hard)
+
+
+def _whole(limit: float) -> int:
+    return int(min(limit, 2**31))
+
+
+def _known(server: Server, found: Effective) -> dict[str, Setting]:
+    known: dict[str, Setting] = {}
+    for field, spec in MariaDb.specs().items():
+        setting = found.settings.get(spec.name)
+        if spec.kind == "setting" and setting is not None:
+            known[field] = setting
+    environment = dict(server.unit.environment().values) if server.unit is not None else {}
+    known |= _allocator(environment)
+    return known
+
+
+def _allocator(environment: Mapping[str, str]) -> dict[str, Setting]:
+    text = environment.get("MALLOC_MMAP_THRESHOLD_", "")
+    if text.isdigit() and int(text) <= MMAP_THRESHOLD:
+        return {"allocator": Setting("MALLOC_MMAP_THRESHOLD_", "mmap", Measured("Environment= of the unit"), text)}
+    return {}
+
+
+def _rows(site: Site, server: Server, version: str, found: Effective, known: Mapping[str, Setting]) -> None:
+    """Settings in effect that no claim reads stand in the table all the same."""
+    fields = {setting.name for setting in known.values()}
+    for group in (found.settings, found.key_caches):
+        for name, setting in group.items():
+            if name not in fields:
+                site.settings.append((PROGRAM, version, server.name, "server", setting))
+
+
+# ---------------------------------------------------------------------------------------------- its processes
+
+
+def _processes(site: Site, server: Server | None) -> tuple[Process, ...]:
+    if server is not None and server.unit_name:
+        of_unit = tuple(p for p in site.of_unit(server.unit_name) if p.comm in {"mariadbd", "mysqld"})
+        if of_unit or any(p.cgroup for p in site.processes):
+            return of_unit
+    return tuple(p for p in site.processes if p.comm in {"mariadbd", "mysqld"} and "docker" not in (p.cgroup or ""))
+
+
+def _cgroup(server: Server, running: tuple[Process, ...]) -> str:
+    for process in running:
+        if process.cgroup:
+            return process.cgroup
+    if server.unit is not None:
+        above = server.unit.slice
+        return f"{slice_path(above) if above else ''}/{server.unit.name}"
+    return f"/system.slice/{server.unit_name}" if server.unit_name else ""

@@ -10,7 +10,6 @@ from capacity.arithmetic import UNKNOWN, UNLIMITED
 from capacity.readers.php_ini_text import to_int
 from capacity.readers.php_limits import (
     HARD_PERCENT,
-    FastCgi,
     InForce,
     hard_percent,
     memory_limit_of,
@@ -18,12 +17,14 @@ from capacity.readers.php_limits import (
     setting_in_force,
 )
 from capacity.readers.php_sizes import Limit, apc_memory, opcache_memory, php_bytes, php_flag
+from capacity.services.php_fpm import web
 from capacity.services.php_fpm.claims import PhpFpm, PhpFpmPool
 from capacity.services.php_fpm.versions import hard_limit_percent
 from capacity.settings import Default, File, Measured, NotKnown, Refusal, Setting, reaches
 from capacity.units import MiB
 
 if TYPE_CHECKING:
+    from capacity.readers.nginx_php import PhpLocation
     from capacity.readers.php_fpm import FpmConfiguration, PoolText
     from capacity.readers.php_layers import PhpAssignment, PhpLayers
     from capacity.readers.processes import Process
@@ -34,9 +35,7 @@ PROGRAM: Final = "php-fpm"
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Everything that was read for one master. `fastcgi` is what web servers send, `user_inis` the lines of .user.ini
-    files by directory.
-    """
+    """Everything that was read for one master; `locations` are those of web servers that may speak to its pools."""
 
     site: Site
     name: str
@@ -45,8 +44,7 @@ class Sources:
     configuration: FpmConfiguration
     cgroup: str
     environment: Mapping[str, str] | None
-    fastcgi: tuple[FastCgi, ...] = ()
-    user_inis: Mapping[str, tuple[PhpAssignment, ...]] | None = None
+    locations: tuple[PhpLocation, ...] = ()
 
 
 def master_of(sources: Sources, running: tuple[Process, ...]) -> PhpFpm:
@@ -195,9 +193,11 @@ def _percent(sources: Sources, pool: PoolText) -> dict[str, Setting]:
 
 def _elsewhere(sources: Sources, pool: PoolText) -> dict[str, Setting]:
     """The largest limit that some requests have, and a row of the settings table for each of them."""
+    callers = web.of_pool(sources.site, sources.locations, pool)
     variants: list[tuple[str, InForce]] = memory_limit_variants(
-        pool, sources.layers, version=sources.version, user_inis=sources.user_inis, fastcgi=sources.fastcgi
-    )
+        pool, sources.layers, version=sources.version, fastcgi=tuple(web.sent(callers)),
+        user_inis=web.user_inis(sources.site, callers, sources.layers),
+    )  # fmt: skip
     largest: Setting | None = None
     for where, found in variants:
         sources.site.remarks += found.refused

@@ -15,11 +15,13 @@ from capacity.readers.php_fpm import read_fpm
 from capacity.readers.php_layers import PhpLayers, read_php_layers
 from capacity.services.php_fpm import layouts
 from capacity.services.php_fpm.build import PROGRAM, Sources, master_of
+from capacity.services.php_fpm.web import locations
 from capacity.services.site import Seen, Site
 from capacity.services.slices import slice_path
 from capacity.settings import File, Refusal, reaches
 
 if TYPE_CHECKING:
+    from capacity.readers.nginx_php import PhpLocation
     from capacity.readers.processes import Process
     from capacity.services.php_fpm.claims import PhpFpm
 
@@ -57,8 +59,9 @@ def read(site: Site) -> Iterator[PhpFpm]:
             known.add(place.main)
             name = place.unit.removesuffix(".service")
             masters.append(Master(name, place.main, place, enabled=False if has_units else None))
+    found = locations(site) if masters else ()
     for master in masters:
-        yield from _read(site, master)
+        yield from _read(site, master, found)
 
 
 # ---------------------------------------------------------------------------------------------- which masters
@@ -147,7 +150,7 @@ def _lost_masters(site: Site, known: set[str]) -> Iterator[Master]:
 # ---------------------------------------------------------------------------------------------- one master
 
 
-def _read(site: Site, master: Master) -> Iterator[PhpFpm]:
+def _read(site: Site, master: Master, found: tuple[PhpLocation, ...]) -> Iterator[PhpFpm]:
     version = _version(site, master)
     running = _running(site, master)
     counts = bool(running) or master.enabled is not False
@@ -169,7 +172,9 @@ def _read(site: Site, master: Master) -> Iterator[PhpFpm]:
     site.remarks += [*layers.remarks, *configuration.remarks]
     if not configuration.pools or any(not refusal.lost for refusal in configuration.refusals):
         return
-    sources = Sources(site, master.name, version, layers, configuration, _cgroup(site, master), master.environment)
+    sources = Sources(
+        site, master.name, version, layers, configuration, _cgroup(site, master), master.environment, found
+    )
     yield master_of(sources, running)
 
 

@@ -1,0 +1,90 @@
+"""Explanations on a terminal: every byte with its formula, every setting with its place, every assumption."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from capacity.bill import Bill
+from capacity.errors import UnknownName
+from capacity.formula import Explanation
+from capacity.host import Host
+from capacity.report.lines import Styled
+from capacity.report.words import sanitize, size
+from capacity.settings import Setting
+
+
+def explain(bill: Bill, name: str | None = None) -> Iterator[Styled]:
+    """Every line of a bill with its formula, the numbers in it, its terms and its settings with their places.
+
+    `name` chooses a service, a part or a claim. Raises UnknownName.
+    """
+    lines = bill.explain()
+    names = {part for line in lines for part in (line.service, line.name, *line.service.split("/"), "budget")}
+    if name is not None and name not in names:
+        raise UnknownName(name, known=tuple(sorted(names)))
+    for line in lines:
+        if name is not None and name not in {line.service, line.name, *line.service.split("/")}:
+            continue
+        yield Styled(f"{sanitize(line.service)} {line.name}: {size(line.bytes)}  ({line.bound})", "bold")
+        if line.sentence:
+            yield Styled(f"    {line.sentence}")
+        yield Styled(f"    {_counted(line)} of: {line.formula}")
+        if line.numbers != line.formula:
+            yield Styled(f"      = {sanitize(line.numbers)} = {size(line.each)}")
+        for name, value, formula, sentence in line.terms:
+            yield Styled(f"    {name} = {size(value)}: {formula}")
+            yield Styled(f"      {sentence}")
+        for address, setting in line.settings:
+            yield from _reads(address, setting)
+        yield Styled("")
+    if name in {None, "budget"}:
+        yield from _budget(bill)
+    yield Styled(f"{bill.scenario}: {len(lines)} lines add up to {size(bill.total)} ({_exact(bill.total)})", "bold")
+
+
+def _budget(bill: Bill) -> Iterator[Styled]:
+    budget = bill.budget
+    yield Styled(f"budget for programs: {size(budget.total)}", "bold")
+    for line in budget.lines:
+        yield Styled(f"    {line.name:<18}{size(line.bytes):>14}  {line.doc}")
+        for _, setting in line.reads:
+            yield Styled(f"      {setting.name}: {sanitize(str(setting.origin))}", "dim")
+    yield Styled("")
+
+
+def _exact(total: object) -> str:
+    return f"{total:,} bytes" if isinstance(total, int) else "no limit"
+
+
+def assumed(rows: Iterable[tuple[str, Setting, str]]) -> Iterator[Styled]:
+    """What no setting says: name, value, origin, reason."""
+    for name, setting, why in rows:
+        value = setting.value if isinstance(setting.value, str) else f"{setting.value}"
+        yield Styled(f"{sanitize(name)} = {sanitize(value)}  ({setting.origin.kind})", "bold")
+        yield Styled(f"    {why}")
+        if setting.origin.kind != "assumed":
+            yield Styled(f"    {sanitize(str(setting.origin))}", "dim")
+
+
+def settings(host: Host) -> Iterator[Styled]:
+    """Every setting in effect, a line each, with where it stands and what it overrode."""
+    for row in host.settings:
+        head = f"{row.program} {row.instance} {row.scope}"
+        value = f"{row.setting.text} ({row.setting.value})" if row.setting.text else f"{row.setting.value}"
+        yield Styled(
+            f"{sanitize(head)}  {sanitize(row.setting.name)} = {sanitize(value)}  {sanitize(str(row.setting.origin))}"
+        )
+        for lost in row.setting.overrode:
+            yield Styled(f"    overrode {sanitize(lost.text or str(lost.value))}  {sanitize(str(lost.origin))}", "dim")
+
+
+def _counted(line: Explanation) -> str:
+    count = f"{line.count:,}" if isinstance(line.count, int) else size(line.count)
+    return f"{count} x {size(line.each)}"
+
+
+def _reads(address: str, setting: Setting) -> Iterator[Styled]:
+    value = f"{setting.text} ({setting.value})" if setting.text else f"{setting.value}"
+    yield Styled(f"    {sanitize(address)} = {sanitize(value)}  {sanitize(str(setting.origin))}")
+    for lost in setting.overrode:
+        yield Styled(f"      overrode {sanitize(lost.text or str(lost.value))}  {sanitize(str(lost.origin))}", "dim")
