@@ -10,6 +10,7 @@ import math
 import re
 from typing import Final
 
+from capacity.arithmetic import Number
 from capacity.errors import BadValue
 
 KiB: Final = 1024
@@ -23,8 +24,13 @@ _GIVEN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgtKMGT]?)(?:i?[bB])?\s*")
 _FACTORS = {"": 1, "k": KiB, "m": MiB, "g": GiB, "t": TiB}
 
 
-def human(size: float) -> str:
-    """`size` bytes as people read them: B below 1 KiB, KiB below 1 MiB, MiB below 1 GiB, then GiB, one decimal."""
+def human(size: Number) -> str:
+    """`size` bytes as people read them: B below 1 KiB, KiB below 1 MiB, MiB below 1 GiB, then GiB, one decimal.
+
+    An array has no single size: it is called one.
+    """
+    if not isinstance(size, (int, float)):
+        return "an array"
     if math.isinf(size):
         return "no limit" if size > 0 else "-no limit"
     sign, size = ("-", -size) if size < 0 else ("", size)

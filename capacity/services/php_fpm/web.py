@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from capacity.errors import NotReadable
@@ -39,11 +40,11 @@ def locations(site: Site) -> tuple[PhpLocation, ...]:
 
 
 def _configuration(site: Site) -> NginxConfiguration | None:
-    unit = site.units["nginx.service"] if "nginx.service" in site.units else None
+    unit = site.units.get("nginx.service")
     main, prefix, directives = MAIN, PREFIX, ""
     for command in unit.commands() if unit is not None else ():
         words = list(command.words[1:])
-        for flag, word in zip(words, words[1:], strict=False):
+        for flag, word in pairwise(words):
             main = word if flag == "-c" else main
             prefix = word if flag == "-p" else prefix
             directives = word if flag == "-g" else directives
