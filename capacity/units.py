@@ -52,4 +52,4 @@ def bytes_given(text: str | int, name: str) -> int:
         raise BadValue(name, text, accepts="a size such as 512M, 16G or 17179869184")
     whole, _, fraction = match[1].partition(".")
     factor = _FACTORS[match[2].lower()]
-    return int(whole) * factor + int(fraction or 0) * factor // 10 ** len(fraction)
+    return int(whole) * factor + int(int(fraction or 0) * factor // 10 ** len(fraction))
