@@ -108,7 +108,7 @@ def test_the_incidents_groups() -> None:
     assert all(value(one.max) == UNLIMITED for path, one in found.items() if path != "/")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
 @given(st.binary(max_size=60), st.text(max_size=30))
 def test_any_bytes_and_any_path_give_a_value_or_unknown(tmp_path: Path, data: bytes, path: str) -> None:
     names = ("memory.max", "memory.high", "memory.stat", "memory.current", "memory.oom.group")

@@ -126,7 +126,7 @@ def test_a_large_status_is_searched_and_not_parsed(tmp_path: Path, monkeypatch: 
     assert len(parsed) == 1
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
 @given(
     st.lists(
         st.sampled_from([b"Package: a", b"\n", b"\n\n", b"Version: 1", b"Status: install ok installed", b"\0", b"P:a"])
@@ -166,7 +166,7 @@ def test_accounts_of_a_tree_without_passwd_are_not_known(tmp_path: Path) -> None
     assert (account(root, "root"), account(root, 0), group_number(root, "root")) == (None, None, None)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.text(alphabet="a:x0123456789\n#+-,é", max_size=80), st.text(max_size=5) | st.integers())
 def test_any_passwd_gives_an_account_or_none(tmp_path: Path, text: str, user: str | int) -> None:
     found = account(tree(tmp_path, {"/etc/passwd": text, "/etc/group": text}), user)

@@ -272,7 +272,7 @@ def test_the_incidents_processes() -> None:
     assert all(process.private and not process.remarks for process in found)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.binary(max_size=200))
 def test_any_bytes_give_facts_or_remarks(tmp_path: Path, data: bytes) -> None:
     names = ("meminfo", "zoneinfo", "vmstat", "swaps", "cmdline", "net/sockstat", "cpuinfo", "sys/vm/swappiness")

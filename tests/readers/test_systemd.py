@@ -397,6 +397,7 @@ def test_the_managers_own_defaults(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------- any bytes
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_give_assignments_or_faults_and_nothing_after_a_fatal_one(data: bytes) -> None:
     found = list(parse(b"[Service]\n" + data, "/x", None))
@@ -409,7 +410,7 @@ TOKENS = "[Service] [Unit] MemoryMax= ExecStart= /bin/true Environment= LimitNOF
 TOKENS += ["%i", "%z", "'", '"', "\\", "1G", "50%", "$A", "${A}", " ", "\n", "\n", "\r", "\0", "\ufeff", "é"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(st.lists(st.sampled_from(TOKENS), max_size=25).map("".join), st.binary(max_size=40))
 def test_any_unit_is_loaded_masked_or_refused(tmp_path: Path, text: str, tail: bytes) -> None:
     root = tree(tmp_path, {f"{LIB}/x@.service": text.encode() + tail, f"{ETC}/x@.service.d/1.conf": tail})
@@ -420,6 +421,7 @@ def test_any_unit_is_loaded_masked_or_refused(tmp_path: Path, text: str, tail: b
     unit.commands()
 
 
+@settings(deadline=None)
 @given(
     good=st.sampled_from(["1G", "512M", "50%", "infinity"]),
     bad=st.lists(st.sampled_from(["1g", "1GB", "0", "200%", "max", '"1G"', "1 2", "-1", "1G 1T"]), max_size=4),

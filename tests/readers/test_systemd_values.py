@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capacity.arithmetic import UNKNOWN, UNLIMITED
@@ -79,6 +79,7 @@ def test_a_share_is_rounded_down_to_a_page() -> None:
     assert systemd_size("33.33%", 1_000_000_000) == 1_000_000_000 // 4096 * 3333 // 10000 * 4096
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2**40), st.sampled_from("KMGT"))
 def test_a_suffix_is_a_power_of_1024(count: int, suffix: str) -> None:
     factor = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}[suffix]
@@ -202,6 +203,7 @@ def test_misplaced_keys_say_why() -> None:
     assert misplaced("Service", "Unheard") == ""
 
 
+@settings(deadline=None)
 @given(st.sampled_from([*KEYS, *MEMORY, *LISTS, "Other"]), st.text(max_size=60), st.none() | st.integers(1, 2**50))
 def test_any_text_gives_a_value_or_a_refusal(key: str, text: str, ram: int | None) -> None:
     value = value_of(key, text, ram)
@@ -209,6 +211,7 @@ def test_any_text_gives_a_value_or_a_refusal(key: str, text: str, ram: int | Non
         assert 0 <= value < 2**64
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789. KMGB", max_size=40))
 def test_spans_and_sizes_of_any_digits_are_never_negative(text: str) -> None:
     size, span = systemd_size(text, None), seconds(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capacity.readers.systemd import Unit, units
@@ -219,6 +219,7 @@ def test_escaped_parts_of_names() -> None:
     assert unescaped("a\\b") is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60), st.booleans(), st.booleans(), st.booleans())
 def test_any_bytes_fall_into_words_or_are_malformed(data: bytes, escapes: bool, keep: bool, relax: bool) -> None:
     at = 0
@@ -233,6 +234,7 @@ def test_any_bytes_fall_into_words_or_are_malformed(data: bytes, escapes: bool, 
         assert not relax or escapes
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_any_environment_file_gives_valid_names(data: bytes) -> None:
     lines = data.count(b"\n") + 1
@@ -242,6 +244,7 @@ def test_any_environment_file_gives_valid_names(data: bytes) -> None:
         assert 1 <= line <= lines
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_line_gives_commands_or_is_malformed(text: str) -> None:
     try:

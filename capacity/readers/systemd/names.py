@@ -124,7 +124,7 @@ class NameMap:
 
     `files` maps a name to a path (a fragment) or to another name (an alias). `folders` maps the name of a `.d`,
     `.wants` or `.requires` folder to its paths, strongest first. `lost` are names whose link leads to what is missing:
-    a mask, or a unit that was not copied.
+    a mask, or a unit that was not copied. `shadowed` are files that stronger ones of the same name hide.
     """
 
     root: Root
@@ -132,6 +132,7 @@ class NameMap:
     folders: dict[str, list[str]] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
     shadowed: dict[str, list[str]] = field(default_factory=dict)
+    _aliases: dict[str, list[str]] | None = None  # by the fragment that they lead to, made when first asked for
 
     @classmethod
     def read(cls, root: Root) -> NameMap:
@@ -220,11 +221,15 @@ class NameMap:
 
     def aliases(self, main: str) -> tuple[str, ...]:
         """Every other name that leads to the unit, sorted."""
-        unit = UnitName.of(main)
+        unit, fragment = UnitName.of(main), self.fragment(main)
+        if self._aliases is None:
+            self._aliases = {}
+            for name, target in self.files.items():
+                path = None if target.startswith("/") else self.fragment(name)
+                if path is not None:
+                    self._aliases.setdefault(path, []).append(name)
         found: set[str] = set()
-        for name, target in self.files.items():
-            if target.startswith("/"):
-                continue
+        for name in self._aliases.get(fragment or "", ()):
             alias = UnitName.of(name)
             if alias is not None and alias.instance == "" and unit is not None and unit.instance:
                 name = alias.with_instance(unit.instance)

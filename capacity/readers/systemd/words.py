@@ -17,6 +17,13 @@ from capacity.settings import File
 _BLANK: Final = b" \t\n\r"
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\"'\\]")
 _SIMPLE: Final = {b"abfnrtvs\\\"'"[i]: b"\a\b\f\n\r\t\v \\\"'"[i] for i in range(11)}
+_BLANKS = re.compile(rb"[ \t\n\r]+")
+_QUOTES: Final = b"\"'"
+_PLAIN: Final = {  # what stands for itself outside of quotes and inside either kind
+    0: re.compile(rb"[^ \t\n\r\\\"']+"),
+    0x22: re.compile(rb"[^\\\"]+"),
+    0x27: re.compile(rb"[^\\']+"),
+}
 _HEX = re.compile(rb"x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|([0-7]{3})")
 
 
@@ -54,6 +61,11 @@ def next_word(
     word = bytearray()
     quote = 0
     while at < len(data):
+        plain = _PLAIN[quote].match(data, at)
+        if plain is not None:
+            word += plain[0]
+            at = plain.end()
+            continue
         char = data[at]
         at += 1
         if char == 0x5C:
@@ -63,26 +75,20 @@ def next_word(
                 return bytes(word) + (b"\\" if keep else b""), at
             value, at = _escape(data, at, keep) if escapes else (data[at : at + 1], at + 1)
             word += value
-        elif quote:
-            if char == quote:
-                quote = 0
-            else:
-                word.append(char)
-        elif char in (0x22, 0x27):
+        elif char == quote:
+            quote = 0
+        elif char in _QUOTES:
             quote = char
-        elif char in _BLANK:
-            return bytes(word), _past_blanks(data, at)
         else:
-            word.append(char)
+            return bytes(word), _past_blanks(data, at)
     if quote and not relax:
         raise Malformed("unbalanced quotes")
     return bytes(word), at
 
 
 def _past_blanks(data: bytes, at: int) -> int:
-    while at < len(data) and data[at] in _BLANK:
-        at += 1
-    return at
+    match = _BLANKS.match(data, at)
+    return at if match is None else match.end()
 
 
 def _escape(data: bytes, at: int, keep: bool) -> tuple[bytes, int]:
