@@ -24,7 +24,7 @@ def bill_frame(bill: Bill) -> pd.DataFrame:
     """
     import pandas as pd
 
-    rows = [
+    rows: list[tuple[Any, ...]] = [
         (c.service, c.process, c.name, c.kind, c.bound, c.count, c.each, c.total, ", ".join(a for a, _ in c.reads))
         for c in bill.claims
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -31,8 +31,8 @@ _UNIT_ENDINGS = (".slice", ".service", ".scope")
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Host:
     """One machine. `programs` are all that were found, priced or not; `refusals`, `never_read`, `remarks` and `doubts`
-    are what became of the rest. `table` holds rows of settings that no service has as a field. `alert` is in percent
-    of MemTotal.
+    are what became of the rest. `table` makes the rows of settings that no service has as a field. `alert` is in
+    percent of MemTotal.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Host:
     never_read: tuple[NeverRead, ...] = ()
     remarks: tuple[Remark, ...] = ()
     doubts: tuple[str, ...] = ()
-    table: tuple[Any, ...] = ()
+    table: Callable[[], Iterable[Any]] = tuple
     alert: int = 85
 
     def bill(self, scenario: Scenario = "reachable", *, alert: int | None = None) -> Bill:

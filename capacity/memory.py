@@ -69,9 +69,9 @@ class Memory(Service):
     )
     inside_limit: Number = assumption(0, "1 where MemTotal is the limit of a control group round everything here.")
 
-    def scope_of(self, field: str) -> str:  # noqa: ARG002  (one scope for all fields)
-        """`host`."""
-        return "host"
+    def listed(self) -> Iterator[tuple[str, Setting]]:
+        """Rows of scope `host`."""
+        return (("host", read) for _, read in super().listed())
 
     @term
     def kernel_floor(self) -> Number:

@@ -17,6 +17,7 @@ from capacity.root import open_root
 from capacity.services.registry import read_services
 from capacity.services.site import Declared, Site
 from capacity.services.slices import slice_path
+from capacity.services.unit_rows import unit_settings
 from capacity.settings import File, Given, Remark, Setting
 from capacity.table import Row
 from capacity.units import bytes_given
@@ -57,9 +58,17 @@ def read_host(
         name=_name(site), memory=ram, services=services, walls=walls, cpus=_cpus(site, cpus),
         programs=tuple(site.seen), refusals=tuple(site.refusals), never_read=tuple(site.never_read),
         remarks=tuple(dict.fromkeys(site.remarks)), doubts=tuple(dict.fromkeys(site.doubts)),
-        table=tuple(Row(*row) for row in site.settings), alert=alert,
+        table=lambda: _rows(site), alert=alert,
     )  # fmt: skip
     return _assumed(host, assume or {})
+
+
+def _rows(site: Site) -> Iterator[Row]:
+    """Settings in effect that no service has as a field: of programs, and of units."""
+    for row in site.settings:
+        yield Row(*row)
+    for unit, setting in unit_settings(site):
+        yield Row("systemd", "", unit, f"unit:{unit}", setting)
 
 
 def _assumed(host: Host, assume: Mapping[str, Any]) -> Host:

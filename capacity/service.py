@@ -219,9 +219,9 @@ _CLAIMS: Final[dict[type, tuple[ClaimMethod, ...]]] = {}
 class Service:
     """Something on a host that takes memory. Subclasses are datasheets; see docs/adding-a-service.md.
 
-    `name` is the address of the service on its host, `version` the program's own (empty where it is not known),
-    `cgroup` the control group that its processes live in. `known` holds a Setting for every field; a value passed as a
-    keyword is given, a Setting passed in `known` brings its own origin. Raises BadValue.
+    `name` is the address of the service on its host, `version` the program's own (empty where it is not known), `unit`
+    what starts it, `cgroup` the control group that its processes live in. `known` holds a Setting for every field; a
+    value passed as a keyword is given, a Setting passed in `known` brings its own origin. Raises BadValue.
     """
 
     program: ClassVar[str] = ""
@@ -229,6 +229,7 @@ class Service:
 
     name: str
     version: str = ""
+    unit: str = ""
     cgroup: str = ""
     known: Mapping[str, Setting] = field(default_factory=dict, repr=False)
 
@@ -285,12 +286,12 @@ class Service:
 
     @property
     def instance(self) -> str:
-        """Which of several services of one program this is: the unit or version of a master."""
-        return self.name
+        """Which of several services of one program this is: its unit without the ending, else its name."""
+        return self.unit.removesuffix(".service") or self.name
 
-    def scope_of(self, field: str) -> str:  # noqa: ARG002  (a master has two scopes)
-        """Where a field is set, in the words of the settings table: `server`, `global`, `master`, `pool:NAME`."""
-        return "server"
+    def listed(self) -> Iterator[tuple[str, Setting]]:
+        """(scope, setting) of each row of the settings table; scopes are `server`, `global`, `master`, `pool:NAME`."""
+        return (("server", self.known[field]) for field, spec in type(self).specs().items() if spec.kind == "setting")
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -366,10 +367,6 @@ class Part(Service):
     def instance(self) -> str:
         """The instance of the master."""
         return str(self.master.instance) if self.master is not None else self.name
-
-    def scope_of(self, field: str) -> str:  # noqa: ARG002  (one scope for all fields)
-        """`pool:NAME`."""
-        return f"pool:{self.name}"
 
     def held_by(self: Self, master: Service) -> Self:
         """A copy that knows its master, lives in its control group and has the defaults of its version."""

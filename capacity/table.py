@@ -49,11 +49,9 @@ def _rows(host: Host) -> Iterator[Row]:
     for service in (*host.services, *host.walls, host.memory):
         for one in (service, *service.parts):
             yield from _of(one)
-    yield from host.table
+    yield from host.table()
 
 
 def _of(service: Service) -> Iterator[Row]:
-    for field, spec in type(service).specs().items():
-        if spec.kind == "setting":
-            scope = service.scope_of(field)
-            yield Row(service.program, service.version, service.instance, scope, service.known[field])
+    for scope, setting in service.listed():
+        yield Row(service.program, service.version, service.instance, scope, setting)

@@ -8,7 +8,7 @@ group may put beside its limit whatever swap the host has: such a wall relieves 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -43,10 +43,13 @@ class Wall(Service):
         "LimitAS", default=UNLIMITED, doc="Address space of each process of the unit.", source="systemd.exec(5)"
     )
 
-    def scope_of(self, field: str) -> str:
-        """`unit:NAME`, or `cgroup:PATH` where the limit was read from a control group."""
-        read = self.known[field].origin
-        return f"cgroup:{self.cgroup}" if "/sys/fs/cgroup" in getattr(read, "path", "") else f"unit:{self.name}"
+    def listed(self) -> Iterator[tuple[str, Setting]]:
+        """Rows of scope `cgroup:PATH` for limits of control groups, `unit:NAME` for given ones; units list their own."""
+        for _, limit in super().listed():
+            if "/sys/fs/cgroup" in getattr(limit.origin, "path", ""):
+                yield f"cgroup:{self.cgroup}", limit
+            elif limit.origin.kind == "given":
+                yield f"unit:{self.name}", limit
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -6,6 +6,7 @@ import math
 import re
 from typing import Final
 
+from capacity.arithmetic import Number
 from capacity.bill import Bill, Verdict
 from capacity.host import Host
 from capacity.units import human
@@ -52,7 +53,7 @@ def size(value: object) -> str:
     return human(value) if isinstance(value, (int, float)) else "an array"
 
 
-def percent(part: float, whole: float) -> str:
+def percent(part: Number, whole: Number) -> str:
     """`part` of `whole` as a whole percentage."""
     return f"{100 * part / whole:.0f} %" if whole else "-"
 

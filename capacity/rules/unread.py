@@ -52,7 +52,7 @@ def value_not_known(host: Host, _: Host) -> Iterator[Finding]:
     Fix: give it: --memory, --but ADDRESS=VALUE.
     Source: docs/model.md.
     """
-    if host.memory.mem_total is UNKNOWN:
+    if host.memory.known["mem_total"].value is UNKNOWN:
         yield Finding(
             "CAP303", "value_not_known", "error", "the RAM of this host is not in the tree", fix="--memory 16G"
         )

@@ -7,7 +7,7 @@ seen and not priced with MariaDB's defaults.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from capacity.readers import proc
@@ -56,9 +56,12 @@ def read(site: Site) -> Iterator[MariaDb]:
 
 def _of_units(site: Site) -> Iterator[Server]:
     for name in site.units.of_type("service"):
-        if not any(word in name for word in ("maria", "mysql", "percona", "database", "db")):
+        named = any(word in name for word in ("maria", "mysql", "percona"))
+        if not named and not site.units.enabled_by(name):
             continue
         unit = site.units[name]
+        if named and unit.enabled:
+            site.refusals += unit.refusals
         for command in unit.commands():
             if command.path.rsplit("/", 1)[-1] in SERVERS:
                 words = tuple(word for word in command.words[1:] if word)
@@ -115,7 +118,7 @@ def _read(site: Site, server: Server, *, alone: bool) -> Iterator[MariaDb]:
     name = PROGRAM if alone else server.name
     known = _known(server, found)
     _rows(site, server, version, found, known)
-    yield MariaDb(name=name, version=version, cgroup=_cgroup(server, running), known=known)
+    yield MariaDb(name=name, version=version, unit=server.unit_name, cgroup=_cgroup(server, running), known=known)
 
 
 def _flavour(site: Site, server: Server) -> Flavour:
@@ -204,6 +207,9 @@ def _rows(site: Site, server: Server, version: str, found: Effective, known: Map
         for name, setting in group.items():
             if name not in fields:
                 site.settings.append((PROGRAM, version, server.name, "server", setting))
+    twin = found.settings.get("tmp_memory_table_size")
+    if twin is not None:  # one variable with two names (sql/sys_vars.cc)
+        site.settings.append((PROGRAM, version, server.name, "server", replace(twin, name="tmp_table_size")))
 
 
 # ---------------------------------------------------------------------------------------------- its processes

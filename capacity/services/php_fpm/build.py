@@ -44,6 +44,7 @@ class Sources:
     configuration: FpmConfiguration
     cgroup: str
     environment: Mapping[str, str] | None
+    unit: str = ""
     locations: tuple[PhpLocation, ...] = ()
 
 
@@ -56,8 +57,8 @@ def master_of(sources: Sources, running: tuple[Process, ...]) -> PhpFpm:
     _refuse_small_segment(sources, known)
     extensions = (*BUILT_IN, *sources.layers.extension_names())
     return PhpFpm(
-        name=sources.name, version=sources.version, cgroup=sources.cgroup, pools=pools, extensions=extensions,
-        known=known,
+        name=sources.name, version=sources.version, unit=sources.unit, cgroup=sources.cgroup, pools=pools,
+        extensions=extensions, known=known,
     )  # fmt: skip
 
 

@@ -15,8 +15,9 @@ from capacity.arithmetic import UNKNOWN, UNLIMITED, Number, choose, is_array, la
 from capacity.service import Cap, Claim, Exposure, Part, Service, claim, term
 from capacity.services.php_fpm.dialect import APCU, FPM, INI, OPCACHE, count, flag, size, word
 from capacity.services.php_fpm.exposures import of_extensions, of_pool
+from capacity.services.php_fpm.listing import master_rows, pool_rows
 from capacity.services.php_fpm.versions import SOFT_LIMIT
-from capacity.settings import REQUIRED, assumption, demand, since
+from capacity.settings import REQUIRED, Setting, assumption, demand, since
 from capacity.units import PAGE, KiB, MiB
 
 ZEND_CHUNK: Final = 2 * MiB  # Zend/zend_alloc_sizes.h, ZEND_MM_CHUNK_SIZE: how the allocator takes from the kernel
@@ -75,6 +76,10 @@ class PhpFpmPool(Part):
     SLOT: ClassVar[int] = 1168
     SCOREBOARD: ClassVar[int] = 168
 
+    def listed(self) -> Iterator[tuple[str, Setting]]:
+        """Its rows of the settings table."""
+        return pool_rows(self)
+
     @property
     def children(self) -> Number:
         """How many run at once: what is configured, or what callers can keep busy."""
@@ -118,9 +123,14 @@ class PhpFpmPool(Part):
         return part(self.realpath_cache_size, 6, 5)
 
     @term
-    def mapped(self) -> Number:
-        """Bytes that a full child has mapped and touched, beside program and libraries."""
-        return round_up(self.heap_ceiling + self.realpath_cache + self.function_table + self.master.segments, PAGE)
+    def heap_tables(self) -> Number:
+        """Entries for the heap; a block above 2 MiB has its own mapping and may begin a second table (zend_alloc.c)."""
+        return part(self.heap_ceiling, 2, MAPPED_BY_ONE_BYTE)
+
+    @term
+    def other_tables(self) -> Number:
+        """Entries for what else a full child touches: caches by malloc and the shared segments."""
+        return part(self.realpath_cache + self.function_table + self.master.segments, 1, MAPPED_BY_ONE_BYTE)
 
     @claim(process=POOL, count="children", kind="private", measured="measured")
     def zend_heap(self) -> Number:
@@ -140,7 +150,7 @@ class PhpFpmPool(Part):
     @claim(process=POOL, count="children", kind="kernel")
     def page_tables(self) -> Number:
         """An entry for each page that a child touches: program, libraries, heap, shared segments (x86-64)."""
-        return round_up(self.master.base_tables + part(self.mapped, 1, MAPPED_BY_ONE_BYTE), PAGE)
+        return round_up(self.master.base_tables + self.heap_tables + self.other_tables, PAGE)
 
     @claim(process=POOL, count="children", kind="kernel")
     def child_kernel(self) -> Number:
@@ -294,6 +304,10 @@ class PhpFpm(Service):
     def apcu_shared(self) -> Number:
         """User cache, once for all children (APCu, apc_sma.c)."""
         return round_up(self.apcu_segment, PAGE)
+
+    def listed(self) -> Iterator[tuple[str, Setting]]:
+        """Its rows of the settings table."""
+        return master_rows(self)
 
     def caps(self, claims: tuple[Claim, ...]) -> Iterator[Cap]:
         """process.max over the children of all pools, those of status listeners included."""

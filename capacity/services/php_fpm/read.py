@@ -72,6 +72,8 @@ def _of_units(site: Site) -> Iterator[Master]:
         if "php" not in name and "fpm" not in name and not site.units.enabled_by(name):
             continue
         unit = site.units[name]
+        if "fpm" in name and unit.enabled:
+            site.refusals += unit.refusals
         for command in unit.commands():
             program = command.path.rsplit("/", 1)[-1]
             if program.startswith("php") and "fpm" in program:
@@ -173,7 +175,7 @@ def _read(site: Site, master: Master, found: tuple[PhpLocation, ...]) -> Iterato
     if not configuration.pools or any(not refusal.lost for refusal in configuration.refusals):
         return
     sources = Sources(
-        site, master.name, version, layers, configuration, _cgroup(site, master), master.environment, found
+        site, master.name, version, layers, configuration, _cgroup(site, master), master.environment, master.unit, found
     )
     yield master_of(sources, running)
 
