@@ -1,8 +1,9 @@
 """Bytes of an archive as they come, unpacked on the way, with limits: nothing here can fill the memory or never end.
 
 A hostile archive is small and unpacks to much: so what one step unpacks is bounded (CHUNK), the whole is bounded
-(MAX_STREAM), and past FREE bytes no more than MAX_RATIO bytes may come out of one that went in. Text and tables of a
-real host shrink 5 to 50 times; gzip makes 1030 of zeros' bytes one, xz and bzip2 far more.
+(MAX_STREAM), and past FREE bytes no more than MAX_RATIO bytes may come out of one that went in. Measured:
+/etc of a Debian host shrinks 3 to 4 times, a tree of many tiny files up to 50; zeros 1029 times with gzip, with xz and
+bzip2 far more.
 """
 
 from __future__ import annotations
