@@ -12,7 +12,8 @@ from collections.abc import Sequence
 HIDDEN = "***"
 
 _NAME = re.compile(
-    r"pass(?:wd|word|phrase|_|$)|pwd|secret|token|credential|auth(?!or\b)|(?:^|[._-])pw$"
+    r"passw(?:or)?d|passphrase|(?<!by)pass_(?!through)|pwd|secret|token|credential|auth(?!or\b)|(?:^|[._-])pw$"
+    r"|(?<!by)(?<!(?:proxy|uwsgi)_)(?<!fastcgi_)(?<!(?:scgi|grpc)_)(?<!memcached_)pass$"  # nginx's own hold addresses
     r"|(?:api|access|private|signing|encryption|app|master|license)[._-]?key|(?:^|[._-])key$|(?:^|[._-])salt$|dsn$|cookie",
     re.IGNORECASE,
 )
@@ -41,9 +42,10 @@ def is_secret(name: str) -> bool:
     return _NAME.search(name) is not None
 
 
-def shown(name: str, line: str) -> str:
-    """`line` for showing; empty where `name` or a login in an address says that it could hold a secret."""
-    return "" if is_secret(name) or _LOGIN.search(line) else line
+def shown(name: str, line: str, value: str = "") -> str:
+    """`line` for showing; empty where its `name` or the words of its `value` (a command, an address) may be secret."""
+    words = value.split() if value else line.split()
+    return "" if is_secret(name) or masked(words) != tuple(words) else line
 
 
 def masked(words: Sequence[str]) -> tuple[str, ...]:

@@ -272,9 +272,17 @@ def test_start_limits_have_two_spellings(tmp_path: Path) -> None:
 
 
 def test_secrets_are_not_shown(tmp_path: Path) -> None:
-    unit = one(tmp_path, 'Environment="DB_PASSWORD=hunter2" A=1\nDATABASE_TOKEN=hunter2\nDynamicUser=hunter2\n')
-    shown = " ".join([*(line.at.text for line in unit.assignments), *(str(remark) for remark in unit.remarks)])
-    assert "hunter2" not in shown.replace("DynamicUser=hunter2", "")
+    lines = 'Environment="DB_PASSWORD=hunter2" A=1\nDATABASE_TOKEN=hunter2\nEnvironment=REDIS=redis://u:hunter2@h/0\n'
+    lines += "ExecStartPre=/usr/bin/mysql -phunter2\nExecStartPre=/bin/a --token hunter2\nMemoryMax=1G\n"
+    unit = one(tmp_path, lines)
+    texts = [line.at.text for line in unit.assignments]
+    assert not any("hunter2" in text for text in [*texts, *map(str, unit.remarks)])
+    assert (texts[0], texts[-1]) == ("ExecStart=/bin/true", "MemoryMax=1G")
+    assert [command.shown for command in unit.commands("ExecStartPre")] == [
+        "/usr/bin/mysql -p***",
+        "/bin/a --token ***",
+    ]
+    assert unit.commands("ExecStartPre")[0].words[1] == "-phunter2"
 
 
 # ------------------------------------------------------------------------------------------- slices

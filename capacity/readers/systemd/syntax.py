@@ -116,7 +116,9 @@ def _place(path: str, number: int, first: bytes, key: str, value: str) -> File:
     start = len(before) + len(equals) + len(after) - len(after.lstrip()) + 1
     end = len(line.rstrip()) + 1
     hidden = key == "SetCredential" or (key in ("Environment", "PassEnvironment") and is_secret(value))
-    return File(path, number, (start, max(start, end)), "" if hidden else shown("" if key in _OPEN else key, line))
+    return File(
+        path, number, (start, max(start, end)), "" if hidden else shown("" if key in _OPEN else key, line, value)
+    )
 
 
 _OPEN: Final = frozenset(("PassEnvironment", "LoadCredential"))  # their names sound secret, their values are names

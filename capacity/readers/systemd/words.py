@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from capacity.readers.masking import masked
 from capacity.readers.systemd.names import UnitName, unescaped
 from capacity.settings import File
 
@@ -37,6 +38,7 @@ class Command:
 
     `flags` are the prefixes that stood before the path (`-@:+!`). `unset` are variables that were substituted and that
     no Environment= or EnvironmentFile= of the tree sets; `unknown` are specifiers that a tree cannot tell (`%H`).
+    Words may hold passwords: `shown` is the command line for people.
     """
 
     path: str
@@ -45,6 +47,11 @@ class Command:
     at: File
     unset: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The command line for people, words joined by blanks, secrets masked."""
+        return " ".join(masked(self.words))
 
 
 def next_word(
