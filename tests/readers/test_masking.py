@@ -28,8 +28,6 @@ def test_names_that_may_hold_a_secret(name: str) -> None:
 
 
 OPEN = "key_buffer_size memory_limit author MemoryMax keys_zone listen.backlog proxy_cache_bypass fastcgi_pass"
-    "key_buffer_size memory_limit author MemoryMax keys_zone listen.backlog proxy_cache_bypass fastcgi_pass proxy_pass"
-)
 
 
 @pytest.mark.parametrize("name", OPEN.split())
