@@ -325,14 +325,23 @@ class _Reader:
         except NotReadable as error:
             self.refuse(opened.include, f"the pattern was not followed: {error.why}", True)
             return
-        if not opened.pending:
-            self.remarks.append(Remark(opened.include, f"nothing matches the include pattern '{_printable(pattern)}'"))
+        folder = _folder_before_wildcard(pattern)
+        if not opened.pending and self.root.kind(folder) != "dir":  # an empty folder is as it is shipped
+            reason = f"nothing matches '{_printable(pattern)}': no directory {_printable(folder)}"
+            self.remarks.append(Remark(opened.include, reason))
 
     def judge(self, main: str) -> None:
         """What nginx says when all files are read."""
         lost = any(refusal.lost for refusal in self.refusals)
         if self.files and not any(each.name == "events" and each.block is not None for each in self.main_level):
             self.refuse(File(main), 'no "events" section in configuration', lost)
+
+
+def _folder_before_wildcard(pattern: str) -> str:
+    """The directory that is listed first, above the first part with a wildcard."""
+    parts = pattern.split("/")
+    first = next(index for index, part in enumerate(parts) if any(sign in part for sign in "*?["))
+    return "/".join(parts[:first]) or "/"
 
 
 def _printable(path: str) -> str:

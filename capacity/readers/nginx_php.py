@@ -49,8 +49,8 @@ class Param:
 class PhpLocation:
     """A block from which requests go to FastCGI.
 
-    `name` is the location as it is written (`~ \\.php$`; an `if` with what it stands in), `servers` the server_name words
-    of its server, `to` the word of fastcgi_pass, `addresses` where that leads: `to` itself, or the servers of the
+    `name` is the location as it is written (`~ \\.php$`; an `if` with what it stands in), `servers` the server_name
+    words of its server, `to` the word of fastcgi_pass, `addresses` where that leads: `to` itself, or the servers of the
     upstream of that name. `params` are in force in file order. `root` is the document root with its prefix; None where
     only the built-in `html` holds; `alias` says that it replaces the location's own prefix.
     """

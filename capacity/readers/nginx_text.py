@@ -207,7 +207,11 @@ def _too_long(spans: list[int], start: int, what: str) -> Statement:
 
 
 def _with_lua(source: Source, opened: Statement) -> Statement:
-    """A directive whose block is Lua: it ends where the braces outside strings and comments balance."""
+    """A directive whose block is Lua: it ends where the braces outside strings and comments balance.
+
+    The module sees no further than its buffer, so that 2048 to 4096 bytes of Lua without a brace, a string or a comment
+    can be too long for it, by where in the file they stand: that is not judged.
+    """
     data, position, level, last_open = source.data, opened.end, 1, opened.end - 1
     while True:
         found = _LUA.search(data, position)
