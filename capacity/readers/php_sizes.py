@@ -73,9 +73,9 @@ def php_quantity(text: str, *, signed: bool = False) -> Quantity:
     value = number * factor % WORD
     if len(rest) > 1:
         return Quantity(value, f"invalid quantity, read as {digits[:end]}{rest[-1]}")
-    top = (WORD >> 1) - 1 if signed else WORD - 1
-    over = overflow or number * factor > top if not (negative and signed) else overflow
-    return Quantity(value, "out of range" if over else "")
+    amount = abs(Quantity(number).signed) if signed else number
+    most = ((WORD >> 1) - (0 if negative else 1) if signed else WORD - 1) // factor
+    return Quantity(value, "out of range" if overflow or amount > most else "")
 
 
 def _leading_number(digits: str) -> tuple[int, int, str]:

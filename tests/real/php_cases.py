@@ -42,7 +42,7 @@ GRAMMAR = [
     Case("hash_line_in_a_pool", pool(extra="# php_admin_value[memory_limit] = 64M\n")),
     Case("hash_line_in_php_ini", pool(), ini="# memory limits\nmemory_limit = 77M\n"),
     Case("hash_line_that_breaks_php_ini", pool(), ini="memory_limit = 77M\n# (old)\nmemory_limit = 88M\n"),
-    Case("quotes", pool(extra="php_admin_value[memory_limit] = \"64M\"\nphp_value[error_log] = 'x'\n")),
+    Case("quotes", pool(extra="php_admin_value[memory_limit] = \"64M\"\nphp_value[foo] = 'x'\n")),
     Case("adjacent_quotes", pool(extra='php_admin_value[memory_limit] = "6"4"M"\n')),
     Case("apostrophe_in_php_ini", pool(), ini="memory_limit = 64M\nfoo = don't\nmemory_limit = 96M\n"),
     Case("apostrophe_in_a_pool", pool(extra="php_value[foo] = don't\nphp_admin_value[memory_limit] = 64M\n")),

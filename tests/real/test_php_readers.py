@@ -36,17 +36,17 @@ def directory() -> Iterator[Path]:
         yield found
 
 
-def dumped(text: str) -> dict[str, dict[str, list[str]]]:
-    """Pools and their directives from the dump of `php-fpm -tt`."""
-    found: dict[str, dict[str, list[str]]] = {}
-    current: dict[str, list[str]] = {}
-    for line in text.splitlines():
+def dumped(text: str) -> dict[str, list[tuple[str, str]]]:
+    """Pools and their lines, in order, from the dump of `php-fpm -tt`."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    current: list[tuple[str, str]] = []
+    for line in text.split("\n"):
         body = line.partition("NOTICE: ")[2]
         if body.startswith("[") and body.endswith("]") and not body.startswith("[pool "):
-            current = found.setdefault(body[1:-1], {})
+            current = found.setdefault(body[1:-1], [])
         elif body.startswith("\t") and " = " in body:
             name, _, value = body.strip("\t").partition(" = ")
-            current.setdefault(name, []).append(value)
+            current.append((name, value))
     found.pop("global", None)
     return found
 
@@ -80,19 +80,20 @@ def test_reading_is_what_php_fpm_does(case: Case, directory: Path) -> None:
 
 
 def check_pools(read: FpmConfiguration, dump: str) -> None:
+    """The pools in their order, their counts, and their lists, which the dump prints newest first."""
     said = dumped(dump)
     assert [one.name for one in read.pools] == [name.encode("utf-8", "replace").decode() for name in said]
     for one in read.pools:
-        known = said[one.name]
+        lines = said[one.name]
+        known = dict(lines)
         for name in ("pm.max_children", "pm.min_spare_servers", "pm.max_spare_servers", "pm.max_requests"):
             if one.text("pm") != "ondemand" or "spare" not in name:
-                assert one.number(name) == int(known[name][0]), name
-        assert (one.text("pm") or "").lower() == known["pm"][0]
-        assert [line.name for line in reversed(one.env)] == [
-            name[4:-1] for name in reversed(known) if name.startswith("env[")
-        ]
-        for line in one.php_admin_values:
-            assert line.value in known[f"php_admin_value[{line.name}]"]
+                assert one.number(name) == int(known[name]), name
+        assert (one.text("pm") or "").lower() == known["pm"]
+        listed = {"env": one.env, "php_value": one.php_values, "php_admin_value": one.php_admin_values}
+        for word, ours in listed.items():
+            theirs = [(name, value) for name, value in lines if name.startswith(f"{word}[")]
+            assert [(f"{word}[{line.name}]", line.value) for line in ours] == theirs
 
 
 def check_answer(server: FpmServer, socket: str, ours: InForce, layers: PhpLayers) -> None:
