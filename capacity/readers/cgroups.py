@@ -179,10 +179,10 @@ def _value(root: Root, which: int, path: str, name: str, remarks: list[Remark]) 
     try:
         at, line = next(lines(root, path))
     except NotReadable as error:
-        if root.kind(path) == "file":
-            remarks.append(unreadable(error))
-            return Setting(name, UNKNOWN, NotKnown(error.why, File(path)))
-        return None
+        if root.kind(path) == "missing":
+            return None
+        remarks.append(unreadable(error))
+        return Setting(name, UNKNOWN, NotKnown(error.why, File(path)))
     text = line.strip()
     where = File(path, at, (1, len(text) + 1), text[:200])
     if which == 2 and text == "max":

@@ -71,7 +71,7 @@ def test_a_tree_without_control_groups_knows_none(tmp_path: Path) -> None:
     assert (version(root), group(root, "/"), limits(root, "/a"), groups(root)) == (None, None, (), {})
 
 
-@pytest.mark.parametrize("text", ["", "MAX\n", "-1\n", "1K\n", "9" * 30 + "\n"])
+@pytest.mark.parametrize("text", ["", "/", "MAX\n", "-1\n", "1K\n", "9" * 30 + "\n"])
 def test_what_the_kernel_would_not_write_is_unknown_and_not_zero(tmp_path: Path, text: str) -> None:
     found = group(tree(tmp_path, {f"{V2}/a.slice/memory.max": text}), "/a.slice")
     assert found is not None
