@@ -51,6 +51,8 @@ def read_host(
     walls = tuple(_walls(site))
     priced = {service.program for service in services}
     ram = read_memory(site, total, len(priced - {"process"}))
+    site.remarks += [Remark(File(path), "permission denied: not looked at", True) for path in root.denied]
+    site.doubts += [f"{remark.at}: {remark.message}" for remark in site.remarks if remark.lost]
     site.remarks += [
         Remark(File(path), "a link written out as a text file: read as the link") for path in root.flattened
     ]

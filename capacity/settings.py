@@ -150,10 +150,15 @@ class NeverRead:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What a reader noticed on the way and that weakens the answer: an unreadable file, a value that was ignored."""
+    """What a reader noticed on the way and that weakens the answer: an unreadable file, a value that was ignored.
+
+    `lost` is true where something that could matter is not known: a file that we may not read, or one that a copied
+    tree may merely lack while the program passes over it in silence. Then no verdict is better than unknown.
+    """
 
     at: File
     message: str
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ class Wall(Service):
     )
 
     def listed(self) -> Iterator[tuple[str, Setting]]:
-        """Rows of scope `cgroup:PATH` for limits of control groups, `unit:NAME` for given ones; units list their own."""
+        """Rows of scope `cgroup:PATH` for limits of control groups, `unit:NAME` for given ones; units list theirs."""
         for _, limit in super().listed():
             if "/sys/fs/cgroup" in getattr(limit.origin, "path", ""):
                 yield f"cgroup:{self.cgroup}", limit

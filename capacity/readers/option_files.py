@@ -19,6 +19,8 @@ from capacity.readers.option_strays import Visit, never_read
 from capacity.root import Root
 from capacity.settings import Assignment, File, NeverRead, Refusal, Remark, version_tuple
 
+LEADS_NOWHERE: Final = "a link that leads nowhere: the server passes it over"
+
 DEPTH: Final = 10
 """Includes below a main file; the next `!include` is skipped (my_default.c, max_recursion_level)."""
 
@@ -192,7 +194,7 @@ class _Reading:
                 Refusal(self.program, File(path), f"Could not open required defaults file: {path}", lost)
             )
         elif self.root.kind(path) in ("dangling", "loop"):
-            self.remarks.append(Remark(File(path), "a link that leads nowhere: the server passes it over"))
+            self.remarks.append(Remark(File(path), LEADS_NOWHERE, not self.root.live))
 
     def _open(self, path: str, at: File) -> bytes | None:
         """A file's bytes, or None where the server passes it over. `at` is who names it."""
@@ -277,7 +279,8 @@ class _Reading:
             self._read(path, data, depth + 1)
         elif self.root.kind(path) in ("missing", "dangling", "loop"):
             lost = "" if self.root.live else " (or lost in the copy)"
-            self.remarks.append(Remark(line.at, f"{path} is not there{lost}: the server passes it over in silence"))
+            said = f"{path} is not there{lost}: the server passes it over in silence"
+            self.remarks.append(Remark(line.at, said, not self.root.live))
 
     def _include_directory(self, line: Line, depth: int) -> str:
         """Reads the `*.cnf` of a directory in byte order; what the server says if it cannot list it, else nothing."""

@@ -233,14 +233,15 @@ class _Reader:
                 if self.file(path, SCANNED):
                     self.listed.append(path)
             elif kind in ("dangling", "loop", "missing"):
-                self.layers.remarks.append(Remark(File(path), "a link that leads to no file: PHP passes over it"))
+                said = "a link that leads to no file: PHP passes over it"
+                self.layers.remarks.append(Remark(File(path), said, not self.root.live))
 
     def file(self, path: str, layer: str) -> bool:
         """Read one file; whether PHP would call it read (no syntax error)."""
         try:
             data = self.root.read(path)
         except NotReadable as error:
-            self.layers.remarks.append(Remark(File(path), f"not read: {error.why}"))
+            self.layers.remarks.append(Remark(File(path), f"not read: {error.why}", True))
             return False
         self.opened.append(path)
         return self._take(ini_items(data, path, self.layers.variables), layer)

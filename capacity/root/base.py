@@ -215,7 +215,7 @@ class Root(ABC):
                 raise Missing(path, "not a directory")
             if part in ("", "."):
                 continue
-            if searched is not None:
+            if searched is not None and (here or self.live):  # the mode of a copy's own folder is not the host's
                 searched.append(entry)
             if part == "..":
                 here = here.rpartition("/")[0]

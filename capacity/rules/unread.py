@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from capacity.arithmetic import UNKNOWN
 from capacity.findings import Finding, Mark, rule
-from capacity.settings import NotKnown
+from capacity.settings import NotKnown, version_tuple
 
 if TYPE_CHECKING:
     from capacity.host import Host
@@ -80,4 +80,21 @@ def not_priced(host: Host, _: Host) -> Iterator[Finding]:
         if not seen.priced:
             yield Finding(
                 "CAP304", "not_priced", "note", f"{seen.program} {seen.instance} is not in the bill: {seen.why}",
+            )  # fmt: skip
+
+
+@rule("CAP305", "Host")
+def version_not_known(host: Host, _: Host) -> Iterator[Finding]:
+    """The version of a program is not known to its last number.
+
+    Why: defaults and formulas changed between releases; where the version does not tell, the larger value counts.
+    Fix: copy the package database too (/var/lib/dpkg/status, /lib/apk/db/installed).
+    Source: docs/readers.md.
+    """
+    for seen in host.programs:
+        if seen.priced and len(version_tuple(seen.version)) < 3:
+            have = f"{seen.version}, and no more" if seen.version else "unknown"
+            yield Finding(
+                "CAP305", "version_not_known", "note",
+                f"the version of {seen.program} {seen.instance} is {have}: the larger value counts where it matters",
             )  # fmt: skip

@@ -90,6 +90,11 @@ class Units(Mapping[str, Unit]):
         """Main names of the units of one type that are pulled in at boot, sorted."""
         return [name for name in self.of_type(kind) if self.enabled_by(name)]
 
+    def not_copied(self) -> tuple[str, ...]:
+        """Names that something pulls in at boot and that no file of the tree defines, sorted: lost in the copy."""
+        wanted = {name for name in self._wanted if self.names.fragment(name) is None}
+        return tuple(sorted(wanted | set(self.names.lost)))
+
     def slices(self, name: str) -> tuple[Unit, ...]:
         """The slices around a unit, innermost first, `-.slice` last: their MemoryMax= are walls around it.
 

@@ -31,6 +31,7 @@ PACKAGES: Final = (
 )  # fmt: skip
 MAIN_FILES: Final = ("/etc/my.cnf", "/etc/mysql/my.cnf", "/etc/mysql/mariadb.cnf")
 NOFILE: Final = (1024, 524_288)  # systemd-system.conf(5), DefaultLimitNOFILE= since version 240
+NOT_COPIED: Final = "enabled at boot, and its unit is not in this tree: what it is started with is not known"
 MMAP_THRESHOLD: Final = 128 * 1024  # mallopt(3): as low as that, every large block goes back when it is freed
 
 
@@ -71,8 +72,9 @@ def _of_units(site: Site) -> Iterator[Server]:
 
 def _without_units(site: Site) -> Iterator[Server]:
     """The one server of a tree whose units were not copied, or that has none: if its files or its program are there."""
-    lost = [name for name in site.units.names.lost if "maria" in name or "mysql" in name]
+    lost = [name for name in site.units.not_copied() if "maria" in name or "mysql" in name]
     wanted = [name for name in lost if site.units.enabled_by(name)]
+    site.remarks += [Remark(File(f"/etc/systemd/system/{name}"), NOT_COPIED, True) for name in wanted]
     files = any(site.root.kind(path) == "file" for path in MAIN_FILES)
     if wanted:
         yield Server(wanted[0].removesuffix(".service"), enabled=True, unit_name=wanted[0])
@@ -140,7 +142,11 @@ def _why(server: Server, running: bool) -> str:
 
 def _files(site: Site, server: Server, version: str, flavour: Flavour) -> OptionFiles:
     user = server.unit.get("Service", "User") if server.unit is not None else None
-    account = site.account(str(user.value)) if user is not None else site.account("mysql")
+    name = str(user.value) if user is not None else "mysql"
+    account = site.account(name)
+    if account is None:
+        why = f"the account {name} is not in this tree: whether it may read its option files is not judged"
+        site.remarks.append(Remark(File("/etc/passwd"), why))
     readable: Callable[[str], bool] | None = None
     if account is not None and site.root.owners_known:
         uid, gids = account.uid, account.gids

@@ -183,13 +183,20 @@ def _counts(pool: PoolText) -> Iterator[tuple[str, Setting]]:
 
 def _percent(sources: Sources, pool: PoolText) -> dict[str, Setting]:
     """memory_hard_limit_percent, where this build has it."""
-    package = sources.site.installed.distribution
-    built_in, why = hard_limit_percent(sources.version, package.id if package else "")
+    built_in, why = hard_limit_percent(sources.version, _distribution(sources))
     if built_in == 100:
         return {"memory_hard_limit_percent": Setting(HARD_PERCENT, 100, Default(PROGRAM, f"{sources.version} ({why})"))}
     found = setting_in_force(HARD_PERCENT, hard_percent, built_in, pool, sources.layers, version=sources.version)
     sources.site.remarks += found.refused
     return {"memory_hard_limit_percent": found.setting}
+
+
+def _distribution(sources: Sources) -> str:
+    """The ID of os-release; without it what the revision tells, else one that back-ports: the larger value counts."""
+    found = sources.site.installed.distribution
+    if found is not None:
+        return found.id
+    return "debian" if "deb" in sources.version and "ubuntu" not in sources.version else "ubuntu"
 
 
 def _elsewhere(sources: Sources, pool: PoolText) -> dict[str, Setting]:

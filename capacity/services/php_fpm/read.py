@@ -18,7 +18,7 @@ from capacity.services.php_fpm.build import PROGRAM, Sources, master_of
 from capacity.services.php_fpm.web import locations
 from capacity.services.site import Seen, Site
 from capacity.services.slices import slice_path
-from capacity.settings import File, Refusal, reaches
+from capacity.settings import File, Refusal, Remark, reaches
 
 if TYPE_CHECKING:
     from capacity.readers.nginx_php import PhpLocation
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from capacity.services.php_fpm.claims import PhpFpm
 
 FALLBACK = ("8.3.0",)  # from there on ${NAME:-text} is read
+NOT_COPIED = "enabled at boot, and its unit is not in this tree: what it is started with is not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def _options(words: tuple[str, ...]) -> dict[str, Any]:
 
 def _lost_units(site: Site) -> list[str]:
     """Names of units of PHP-FPM that something wants and whose own file is not in the tree."""
-    return [name for name in site.units.names.lost if "fpm" in name and name.endswith(".service")]
+    return [name for name in site.units.not_copied() if "fpm" in name and name.endswith(".service")]
 
 
 def _lost_masters(site: Site, known: set[str]) -> Iterator[Master]:
@@ -143,6 +144,7 @@ def _lost_masters(site: Site, known: set[str]) -> Iterator[Master]:
     for name in _lost_units(site):
         if not site.units.enabled_by(name):
             continue
+        site.remarks.append(Remark(File(f"/etc/systemd/system/{name}"), NOT_COPIED, True))
         for place in layouts.of_unit(name):
             if place.main not in known and site.root.kind(place.main) == "file":
                 yield Master(name.removesuffix(".service"), place.main, place, name, True)
