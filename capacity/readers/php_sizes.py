@@ -137,7 +137,7 @@ def php_size(text: str | int) -> Number:
     return limit.value
 
 
-def php_bytes(text: str | int) -> Number:
+def php_bytes(text: str | int) -> int:
     """An ordinary size (`opcache.jit_buffer_size`, `post_max_size`): bytes as PHP keeps them, signed; never refused."""
     return php_quantity(str(text), signed=True).signed
 
@@ -148,14 +148,14 @@ def opcache_memory(text: str | int) -> int | None:
     return megabytes * MiB if megabytes >= LEAST_OPCACHE_MB else None
 
 
-def apc_memory(text: str | int) -> int:
-    """`apc.shm_size` in bytes: an ordinary size, but up to 1 MiB it is a number of MiB (`64` is 64 MiB).
+def apc_memory(text: str | int) -> int | None:
+    """`apc.shm_size` in bytes: an ordinary size, but below 1 MiB it is a number of MiB (`64` is 64 MiB).
 
-    Source: php_apc.c of APCu 5.1 (OnUpdateShmSize). Zero or less stops the module from loading; it is returned as 0.
+    None: zero or less is refused, and the built-in 32M stays (measured, APCu 5.1.22).
     """
     size = php_quantity(str(text), signed=True).signed
     if size <= 0:
-        return 0
+        return None
     return size * MiB if size < MiB else size
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.real.fpm import POOL_USER
 from tests.real.php_cases import BARE_POOL, OPCACHE, Case, pool
 
+APCU: dict[str, str | bytes] = {"20-apcu.ini": "extension=apcu.so\n"}
+
 STREAM = [
     Case("last_directive_wins", pool(extra="pm.max_children = 4\n")),
     Case(
@@ -255,4 +257,17 @@ OPCACHES = [
         ini="opcache.memory_consumption = 32\n",
     ),
     Case("opcache_by_define", pool(), scan=OPCACHE, args=["-d", "opcache.memory_consumption=48"]),
+    Case("opcache_switched_off", pool(), scan=OPCACHE, ini="opcache.enable = x\n"),
+    Case("opcache_switched_on_by_a_quoted_word", pool(), scan=OPCACHE, ini='opcache.enable = "On"\n'),
+    Case("opcache_beyond_32_bits", pool(), scan=OPCACHE, ini="opcache.memory_consumption = 4294967336\n"),
+    *(
+        Case(f"apcu_{size}", pool(), scan=APCU, ini=f"apc.shm_size = {size}\n")
+        for size in ("64", "64M", "33554432", "0", "-5", "lots", "1M", "100MB", "1.5M")
+    ),
+    Case("apcu_default", pool(), scan=APCU),
+    Case("apcu_switched_off", pool(), scan=APCU, ini="apc.enabled = no\n"),
+    *(
+        Case(f"jit_buffer_{size}", pool(), scan=OPCACHE, ini=f"opcache.jit_buffer_size = {size}\n")
+        for size in ("64M", "-1", "1.5M", "0", "16384K")
+    ),
 ]

@@ -7,7 +7,7 @@ dump of `php-fpm -tt` says which pools there are. Where php-fpm does not start, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from capacity.readers.php_fpm import FpmConfiguration
 from capacity.readers.php_fpm_rules import full_path
 from capacity.readers.php_layers import PhpLayers
 from capacity.readers.php_limits import InForce, hard_percent, memory_limit_of, setting_in_force
-from capacity.readers.php_sizes import opcache_memory
+from capacity.readers.php_sizes import apc_memory, opcache_memory, php_bytes, php_flag
 from capacity.units import MiB
 from tests.real.fpm import FpmServer, fpm_directory
 from tests.real.php_asking import ASK, EXCEED, limit_in_force, reading_of, server_of, started
@@ -114,9 +114,18 @@ def check_percent(server: FpmServer, socket: str, ours: InForce) -> None:
 
 
 def check_segment(layers: PhpLayers, server: FpmServer) -> None:
-    """The shared segment of opcache is as large as php.ini's layers say, whatever a pool says."""
-    if "opcache" not in layers.extension_names("zend_extension"):
-        return
-    line = layers.winning("opcache.memory_consumption")
-    size = opcache_memory(line.value or "") if line is not None else None
-    assert (size if size is not None else 128 * MiB) in server.shared_mappings()
+    """The shared segments are as large as php.ini's layers say, whatever a pool says."""
+
+    def own(name: str, read: Callable[[str], int | None], built_in: int) -> int:
+        line = layers.winning(name)
+        size = read(line.value or "") if line is not None else None
+        return size if size is not None else built_in
+
+    wanted = []
+    if "opcache" in layers.extension_names("zend_extension") and own("opcache.enable", php_flag, 1):
+        wanted += [own("opcache.memory_consumption", opcache_memory, 128 * MiB)]
+        wanted += [max(0, own("opcache.jit_buffer_size", php_bytes, 0))]
+    if "apcu" in layers.extension_names("extension") and own("apc.enabled", php_flag, 1):
+        wanted += [own("apc.shm_size", apc_memory, 32 * MiB)]
+    mapped = [size for size in server.shared_mappings() if size >= MiB]  # scoreboards are smaller
+    assert mapped == sorted((size for size in wanted if size), reverse=True)
