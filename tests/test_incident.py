@@ -131,7 +131,7 @@ def test_each_service_adds_up_by_hand(after: Host) -> None:
 
 
 def figures(tree: Path) -> dict[str, list[tuple[str, int, int, int]]]:
-    """(cgroup, Private_Dirty + Swap, Pss_Shmem, VmPTE) of each process of a tree by name; the library has no part in it."""
+    """(cgroup, Private_Dirty + Swap, Pss_Shmem, VmPTE) of every process of a tree; read without the library."""
     found: dict[str, list[tuple[str, int, int, int]]] = {}
     for folder in sorted((tree / "proc").iterdir()):
         if folder.name.isdigit():
