@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 OKABE_ITO: Final = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000")
-HATCHES: Final = ("", "///", "...", "\\\\\\", "xxx", "---", "+++", "")
+# of lines only: dots and circles are a quarter of a megabyte each in an SVG file
+HATCHES: Final = ("", "///", "|||", "\\\\\\", "xxx", "---", "+++", "")
 INK: Final = "#333333"  # text, axes and marks, on a light ground
-EDGE: Final = (0.0, 0.0, 0.0, 0.4)
+EDGE: Final = 0.5  # how much of the ink is in edges and hatches
 KEPT: Final = "#A6A6A6"
 BELOW_ZERO: Final = OKABE_ITO[5]
 TIMES_RAM: Final = 2  # a bill above so many times the RAM is shown a second time, enlarged, so that the RAM can be read
 RAM_LINE: Final[dict[str, Any]] = {"linewidth": 2.2, "zorder": 3}
 ALERT_LINE: Final[dict[str, Any]] = {"linewidth": 1.4, "linestyle": (0, (4, 2)), "zorder": 3}
-SWAP: Final[dict[str, Any]] = {"facecolor": "none", "hatch": "....", "edgecolor": "#8A8A8A", "linewidth": 0.8}
+SWAP: Final[dict[str, Any]] = {"facecolor": "none", "hatch": "\\\\", "edgecolor": "#8A8A8A", "linewidth": 0.8}
 Looks = Mapping[str, tuple[str, str]]
 
 
@@ -93,13 +94,13 @@ def compared(bills: Mapping[str, Bill], ax: Axes | None = None, *, ink: str = IN
     cut = [name for name, bill in bills.items() if line and _end(bill) > line]
     end = 1.06 * max([_most(bill) for name, bill in bills.items() if name not in cut] + [line * 3 // 4])
     for row, (name, bill) in enumerate(bills.items()):
-        _bar(ax, -row, bill, parts[row], looks, height=0.42)
+        _bar(ax, -row, bill, parts[row], looks, ink, 0.42)
         _lines(ax, -row - 0.36, -row + 0.3, bill, ink)
         _note(ax, 0, -row + 0.36, f"{name}: {finding(bill)}", ink, "left", size="medium")
         if name in cut:
             _break(ax, -row, end, ink)
         _endless(ax, -row, bill, end, parts[row], ink)
-    _room(ax, end, (-len(every) + 0.5, 0.75))
+    _room(ax, end, (-len(every) + 0.5, 0.62))
     runs = ", ".join(f"{name} runs on to {_end(bills[name]) / GiB:.1f}" for name in cut)
     words = f"GiB; the axis is cut: {runs}" if cut else "GiB"
     ax.set_xlabel(_text(words), color=ink)
@@ -124,13 +125,15 @@ def waterfall(bill: Bill, ax: Axes | None = None, *, ink: str = INK) -> Axes:
     for row, step in enumerate(down):
         colour, hatch = _look(step, looks)
         ax.barh(
-            -row, step.bytes / GiB, left=step.start / GiB, height=0.7, color=colour, hatch=hatch, edgecolor=EDGE,
+            -row, step.bytes / GiB, left=step.start / GiB, height=0.7, color=colour, hatch=hatch, edgecolor=(ink, EDGE),
             linewidth=0.6,
         )  # fmt: skip
-        right = max(step.start, step.end)
-        _note(ax, right / GiB, -row, f" {_signed(step)}", ink, "left", across="center")
+        # beyond the line at zero, words to the right of a bar would cross it
+        left = max(step.start, step.end) < 0
+        at = min(step.start, step.end) if left else max(step.start, step.end)
+        _note(ax, at / GiB, -row, _signed(step), ink, "right" if left else "left", across="center")
     ax.axvline(0, color=ink, linewidth=1)
-    ax.set_xlim((low - 0.02 * (high - low)) / GiB if lack else 0, (high + 0.16 * (high - low)) / GiB)
+    ax.set_xlim((low - 0.16 * (high - low)) / GiB if lack else 0, (high + 0.16 * (high - low)) / GiB)
     ax.set_ylim(-len(down) + 0.4, 0.6)
     ax.set_yticks([-row for row in range(len(down))], [_text(step.name, 30) for step in down], color=ink)
     ax.tick_params(axis="y", length=0)
@@ -138,9 +141,7 @@ def waterfall(bill: Bill, ax: Axes | None = None, *, ink: str = INK) -> Axes:
 
 
 def _signed(step: Step) -> str:
-    less = "no limit, " if step.unlimited else ""
-    size = human(step.bytes) if step.kind != "headroom" else human(step.end)
-    return less + size
+    return ("no limit, " if step.unlimited else "") + human(step.bytes)
 
 
 def _look(step: Step, looks: Looks) -> tuple[str, str]:
@@ -196,19 +197,21 @@ def _most(bill: Bill) -> int:
     return max(_end(bill), ram, GiB // 64)
 
 
-def _bar(ax: Any, y: float, bill: Bill, parts: Sequence[Share], looks: Looks, height: float = 0.6) -> None:
+def _bar(ax: Any, y: float, bill: Bill, parts: Sequence[Share], looks: Looks, ink: str, height: float = 0.6) -> None:
     """One bar: what is kept back as a patch, then each share as a container of its own."""
     from matplotlib.patches import Rectangle
 
     at = _kept(bill)
     if at:
         ax.add_patch(
-            Rectangle((0, y - height / 2), at / GiB, height, facecolor=KEPT, hatch="///", edgecolor=EDGE, linewidth=0.6)
+            Rectangle(
+                (0, y - height / 2), at / GiB, height, facecolor=KEPT, hatch="///", edgecolor=(ink, EDGE), linewidth=0.6
+            )
         )
     for share in parts:
         colour, hatch = looks[share.name]
         ax.barh(
-            y, share.bytes / GiB, left=at / GiB, height=height, color=colour, hatch=hatch, edgecolor=EDGE,
+            y, share.bytes / GiB, left=at / GiB, height=height, color=colour, hatch=hatch, edgecolor=(ink, EDGE),
             linewidth=0.6, label=_text(share.name), zorder=2,
         )  # fmt: skip
         at += share.bytes
@@ -232,7 +235,7 @@ def _lines(ax: Any, low: float, high: float, bill: Bill, ink: str, tops: tuple[f
 
 def _one(ax: Any, bill: Bill, parts: Sequence[Share], looks: Looks, ink: str, end: float) -> None:
     """A bar with everything that it is held against, each mark with its words, up to `end` bytes."""
-    _bar(ax, 0, bill, parts, looks)
+    _bar(ax, 0, bill, parts, looks, ink)
     end *= 1.15 if any(share.unlimited for share in parts) else 1
     _room(ax, end, (-1.1, 1.0))
     _endless(ax, 0, bill, end, parts, ink)
@@ -242,9 +245,9 @@ def _one(ax: Any, bill: Bill, parts: Sequence[Share], looks: Looks, ink: str, en
     ram, both = whole(budget.mem_total), whole(budget.mem_total) + whole(budget.swap)
     right = ram > 0.7 * end
     _lines(ax, -0.4, 0.4, bill, ink, (0.9, 0.62) if right else (0.62, 0.9))
-    words = f"{bill.alert} % line {human(bill.alert * ram // 100)} "
+    words = f"{bill.alert} % line {human(bill.alert * ram // 100)}"
     _note(ax, bill.alert * ram / 100 / GiB, 0.5 if right else 0.78, words, ink, "right")
-    _note(ax, ram / GiB, 0.78 if right else 0.5, f" RAM {human(ram)} ", ink, "right" if right else "left")
+    _note(ax, ram / GiB, 0.78 if right else 0.5, f"RAM {human(ram)}", ink, "right" if right else "left")
     kept = _kept(bill) / GiB
     ax.annotate("", (kept, -0.48), (ram / GiB, -0.48), arrowprops={"arrowstyle": "<->", "color": ink, "shrinkA": 0,
                 "shrinkB": 0})  # fmt: skip
@@ -257,7 +260,7 @@ def _to_scale(ax: Any, bill: Bill, parts: Sequence[Share], looks: Looks, ink: st
     """The whole bill above, and below it, in an axes of its own, the part up to RAM and swap."""
     ram, both = whole(bill.budget.mem_total), whole(bill.budget.mem_total) + whole(bill.budget.swap)
     end = 1.03 * _end(bill) * (1.15 if any(share.unlimited for share in parts) else 1)
-    _bar(ax, 0, bill, parts, looks, height=0.5)
+    _bar(ax, 0, bill, parts, looks, ink, 0.5)
     _lines(ax, -0.4, 0.4, bill, ink)
     _endless(ax, 0, bill, end, parts, ink)
     _room(ax, end, (-4.2, 0.6))
@@ -303,7 +306,12 @@ def _break(ax: Any, y: float, end: float, ink: str) -> None:
 def _note(
     ax: Any, x: float, y: float, words: str, ink: str, side: str, *, across: str = "baseline", size: str = "small"
 ) -> None:
-    ax.text(x, y, _text(words, 120), color=ink, size=size, ha=side, va=across, zorder=6)
+    """Words beside a place: 4 points from it, on the side away from their alignment."""
+    gap = {"left": 4, "right": -4, "center": 0}[side]
+    ax.annotate(
+        _text(words, 120), (x, y), (gap, 0), textcoords="offset points", color=ink, size=size, ha=side, va=across,
+        zorder=6, annotation_clip=False,
+    )  # fmt: skip
 
 
 def _legend(ax: Any, bills: Sequence[Bill], rows: Sequence[Sequence[Share]], looks: Looks, ink: str) -> None:
@@ -314,13 +322,15 @@ def _legend(ax: Any, bills: Sequence[Bill], rows: Sequence[Sequence[Share]], loo
     handles: list[Any] = []
     known = [bill for bill in bills if bill.budget.unknown is None]
     if known:
-        size = f"{human(_kept(known[0]))}  " if len(bills) == 1 else ""
-        handles.append(Patch(facecolor=KEPT, hatch="///", edgecolor=EDGE, label=f"{size}kept by kernel and file pages"))
+        size = f"{human(_kept(known[0]))} · " if len(bills) == 1 else ""
+        handles.append(
+            Patch(facecolor=KEPT, hatch="///", edgecolor=(ink, EDGE), label=f"{size}kept by kernel and file pages")
+        )
     for share in {share.name: share for row in rows for share in row}.values():
         less = " and no limit" if share.unlimited else ""
-        words = f"{human(share.bytes)}{less}  {_name(share)}" if len(bills) == 1 else _name(share)
+        words = f"{human(share.bytes)}{less} · {_name(share)}" if len(bills) == 1 else _name(share)
         colour, hatch = looks[share.name]
-        handles.append(Patch(facecolor=colour, hatch=hatch, edgecolor=EDGE, label=_text(words, 40)))
+        handles.append(Patch(facecolor=colour, hatch=hatch, edgecolor=(ink, EDGE), label=_text(words, 40)))
     handles += _of_lines(known, ink) if len(bills) > 1 else []
     below = ScaledTranslation(0, -44 / 72, ax.figure.dpi_scale_trans)
     ax.legend(
