@@ -45,13 +45,13 @@ def flavour_of(
     programs: Sequence[str] = (),
     version: str = "",
 ) -> Flavour:
-    """The flavour, by the strongest evidence: version text, package, program, unit; then what the files look like.
+    """The flavour, by the strongest evidence: version text, package, program, unit; then groups, then folders.
 
     `packages` are installed packages with their versions, `units` names of the service's units (`mariadb.service`),
     `programs` the paths or command names of servers that units start or that run, `version` what such a server says.
     """
     strong = [_of_version(version), *_of_packages(packages or {}), *_of_programs(root, programs), *_of_units(units)]
-    for found in (strong, list(_of_files(root))):
+    for found in (strong, list(_of_groups(root)), list(_of_folders(root))):
         seen = [each for each in found if each is not None]
         names = {name for name, _ in seen}
         if "percona" in names:
@@ -95,15 +95,19 @@ def _of_units(units: Iterable[str]) -> Iterable[tuple[str, str]]:
             yield "mariadb", f"unit {unit}"
 
 
-def _of_files(root: Root) -> Iterable[tuple[str, str]]:
-    """Folders that one flavour's packages make, and groups that only MariaDB reads."""
-    for name, folder in _FOLDERS:
-        if root.kind(folder) == "dir":
-            yield name, f"{folder} is there"
+def _of_groups(root: Root) -> Iterable[tuple[str, str]]:
+    """Groups that MariaDB alone reads, in files that every flavour looks for."""
     for path in _FILES:
         group = _own_group(root, path)
         if group:
             yield "mariadb", f"{path} has a group [{group}]"
+
+
+def _of_folders(root: Root) -> Iterable[tuple[str, str]]:
+    """Folders that one flavour's packages make."""
+    for name, folder in _FOLDERS:
+        if root.kind(folder) == "dir":
+            yield name, f"{folder} is there"
 
 
 def _own_group(root: Root, path: str) -> str:

@@ -22,6 +22,12 @@ from capacity.settings import Assignment, Default, File, Given, NotKnown, Origin
 MANDATORY = ("myisam", "aria")
 """Engines without which the server does not start."""
 
+ENGINES = frozenset(
+    "innodb innobase myisam aria memory heap csv mrg_myisam merge sequence archive blackhole federated federatedx "
+    "connect rocksdb tokudb mroonga spider sphinx oqgraph s3 columnstore cassandra".split()
+)
+"""Names that default_storage_engine may have: engines that are built in, and those that a plugin may bring."""
+
 
 @dataclass(frozen=True, slots=True)
 class Effective:
@@ -133,19 +139,16 @@ def _shared_join_buffers(switch: Setting, version: str, program: str) -> Setting
 
 
 def _failed_engines(begun: Start, taken: Arguments) -> None:
-    """What an error in an engine's options does: the mandatory ones and the default engine refuse, others are left out.
-
-    InnoDB can be turned off, or fail, only where another default_storage_engine is set.
-    """
+    """What an error in an engine's options does: mandatory ones and the default engine refuse, others are left out."""
     engine = str(begun.settings["default_storage_engine"].value).lower()
-    off = begun.settings["innodb"].value == "OFF"
+    if engine not in ENGINES:
+        begun.refuse("default_storage_engine", f"Unknown/unsupported storage engine: {engine}")
     for stage, refusals in taken.failed.items():
-        if stage in MANDATORY or (stage == "innodb" and engine == "innodb"):
+        if stage in MANDATORY:
             begun.refusals.extend(refusals)
+        elif stage == "innodb":
+            begun.innodb_fails(refusals)
         else:
             begun.remarks.extend(Remark(each.at, f"{each.reason}: the plugin {stage} is left out") for each in refusals)
-            off = off or stage == "innodb"
-    if off and engine == "innodb" and "innodb" not in taken.failed:
-        begun.refuse("innodb", "Unknown/unsupported storage engine: InnoDB")
-    if off:
-        begun.becomes("innodb", "OFF", "an error in an InnoDB option", quiet=True)
+    if begun.settings["innodb"].value == "OFF" and "innodb" not in taken.failed:
+        begun.innodb_refuses("innodb", "Unknown/unsupported storage engine: InnoDB")

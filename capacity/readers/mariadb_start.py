@@ -6,6 +6,7 @@ innodb_buffer_pool_size_init) of 10.3.22, 10.5.23, 10.6.7, 10.11.18 and 11.8.6; 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,13 +17,19 @@ from capacity.units import GiB, KiB, MiB
 EXTENT: Final = 8 * MiB
 """Step of innodb_buffer_pool_size_max (buf0buf.h, innodb_buffer_pool_extent_size)."""
 
+ADDRESSES: Final = 1 << 47
+"""Bytes that a process can map at all (x86-64 with four levels of page tables)."""
+
 RESERVED_FILES: Final = 30
 LEAST_CONNECTIONS: Final = 10
 LEAST_TABLES: Final = 200
 """mysqld.cc: extra_files, min_connections and TABLE_OPEN_CACHE_MIN."""
 
-CRASHES_BELOW: Final = 24 * KiB
-"""A max_session_mem_used of 20000 bytes crashes 10.11.19 at start (SIGSEGV); 50000 does not (measured)."""
+CRASHES_BELOW: Final = 35_200
+"""A smaller max_session_mem_used crashes 10.11.19 at start (SIGSEGV at 35175 bytes, none at 35234: measured)."""
+
+CRASHES_FROM: Final = 1 << 63
+"""So does one that is negative as a signed number (measured)."""
 
 _SMALLEST_POOL: Final = {4: 2, 8: 3, 16: 6, 32: 11, 64: 21}
 """MiB by KiB of innodb_page_size: 320 pages and their descriptors in extents of 8 MiB (buf_pool_t::blocks_in_bytes)."""
@@ -74,6 +81,19 @@ class Start:
         """Notes that the server does not start because of this setting."""
         self.refusals.append(Refusal(self.program, self.at(name), reason))
 
+    def innodb_fails(self, refusals: Sequence[Refusal]) -> None:
+        """InnoDB does not come up: the server refuses, or runs without it if another engine is the default."""
+        engine = str(self.settings["default_storage_engine"].value).lower()
+        if engine in ("innodb", "innobase"):
+            self.refusals.extend(refusals)
+        else:
+            self.remarks.extend(Remark(each.at, f"{each.reason}: InnoDB is left out") for each in refusals)
+        self.becomes("innodb", "OFF", "InnoDB does not start with this configuration", quiet=True)
+
+    def innodb_refuses(self, name: str, reason: str) -> None:
+        """As `innodb_fails`, because of one setting."""
+        self.innodb_fails([Refusal(self.program, self.at(name), reason)])
+
 
 def start(begun: Start, nofile: tuple[int, int] | None, cpus: int | None) -> None:
     """Does to `begun` what the server does. `nofile` is the soft and the hard limit of open files, None: not known."""
@@ -109,8 +129,8 @@ def _query_cache(begun: Start) -> None:
 
 def _session_memory(begun: Start) -> None:
     limit, packet, buffer = map(begun.number, ("max_session_mem_used", "max_allowed_packet", "net_buffer_length"))
-    if limit is not None and limit < CRASHES_BELOW:
-        begun.refuse("max_session_mem_used", f"{limit} bytes are not enough for the start itself: the server crashes")
+    if limit is not None and not CRASHES_BELOW <= limit < CRASHES_FROM:
+        begun.refuse("max_session_mem_used", f"the server crashes at start with {limit}")
     if packet is not None and buffer is not None and buffer > packet:
         begun.remarks.append(
             Remark(begun.at("net_buffer_length"), "net_buffer_length is larger than max_allowed_packet")
@@ -175,13 +195,16 @@ def _pool(begun: Start) -> None:
     if size is None or page is None:
         return
     if page not in (4 * KiB, 8 * KiB, 16 * KiB, 32 * KiB, 64 * KiB):
-        begun.refuse("innodb_page_size", f"InnoDB: Invalid page size={page}")
+        begun.innodb_refuses("innodb_page_size", f"InnoDB: Invalid page size={page}")
+        return
+    if begun.number("innodb_log_buffer_size") == 0:
+        begun.innodb_refuses("innodb_log_buffer_size", "InnoDB: Cannot allocate memory for no log buffer")
         return
     modern = reaches(begun.version, POOL_LIMITS)
     least = _SMALLEST_POOL[page // KiB] * MiB if modern is not False else -(-320 * page // MiB) * MiB
     if size < least and (modern is not None or size < 320 * page):
         reason = f"InnoDB: innodb_page_size={page} requires innodb_buffer_pool_size >= {least // MiB} MiB"
-        begun.refuse("innodb_buffer_pool_size", f"{reason} current {size // MiB} MiB")
+        begun.innodb_refuses("innodb_buffer_pool_size", f"{reason} current {size // MiB} MiB")
         return
     if modern:
         _pool_limits(begun, size)
@@ -196,6 +219,8 @@ def _pool_limits(begun: Start, size: int) -> None:
     largest = begun.number("innodb_buffer_pool_size_max")
     if largest is None:
         return
+    if max(size, largest) >= ADDRESSES:
+        begun.innodb_refuses("innodb_buffer_pool_size_max", "InnoDB: Cannot map innodb_buffer_pool_size_max")
     if size > largest or begun.number("large_pages"):
         largest = -(-size // EXTENT) * EXTENT
         begun.becomes("innodb_buffer_pool_size_max", largest, "as large as the pool", quiet=True)

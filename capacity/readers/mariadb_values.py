@@ -160,32 +160,38 @@ class Ignored(BadValue):
 
 
 def word_index(option: Option, text: str) -> int:
-    """The place of a word in the option's list: by its name, a prefix that fits one alone, or its number.
+    """The place of a word in the option's list: by its name, a prefix that fits one alone, or its number; empty is 0.
 
     Raises BadValue (mysys/typelib.c, find_type; mysys/my_getopt.c, GET_ENUM).
     """
-    word = _folded(text.rstrip(" "))
-    names = [_folded(each) for each in option.values]
-    if word in names:
-        return names.index(word)
-    near = [index for index, name in enumerate(names) if name.startswith(word)]
+    near = _near(text, option.values, prefixes=True)
     if len(near) == 1:
         return near[0]
-    number = re.fullmatch(r"[ \t\n\v\f\r]*\+?(\d{1,18})", text)
-    if not near and number and int(number[1]) < len(names):
-        return int(number[1])
+    number = re.fullmatch(r"[ \t\n\v\f\r]*([+-]?)(\d{1,18})", text)
+    index = 0 if not text else int(number[2]) if number and (number[1] != "-" or not int(number[2])) else -1
+    if not near and 0 <= index < len(option.values):
+        return index
     raise BadValue(option.name, text, accepts=f"one of {', '.join(option.values[:12])}")
 
 
+def _near(word: str, names: tuple[str, ...], *, prefixes: bool) -> list[int]:
+    """Places of the names that a word may stand for: the name itself, blanks after it aside, else what begins so."""
+    asked, whole = _folded(word), _folded(word.rstrip(" "))
+    folded = [_folded(name) for name in names]
+    if whole in folded:
+        return [folded.index(whole)]
+    return [index for index, name in enumerate(folded) if prefixes and word and name.startswith(asked)]
+
+
 def set_of(option: Option, text: str) -> str:
-    """The words of a set in the option's order, joined by commas; `all` and a number are taken too. Raises BadValue."""
+    """The words of a set in the option's order, joined by commas; `all` and a number are taken too. Raises BadValue.
+
+    Only the last word may be shortened.
+    """
     chosen = 0
-    names = [_folded(each) for each in option.values]
-    words = [_folded(each.rstrip(" ")) for each in text.split(",")] if text else []
-    for word in words:
-        near = [index for index, name in enumerate(names) if name == word] or [
-            index for index, name in enumerate(names) if name.startswith(word)
-        ]
+    words = text.split(",") if text else []
+    for place, word in enumerate(words, 1):
+        near = _near(word, option.values, prefixes=place == len(words))
         if len(near) != 1:
             chosen = _set_number(option, text)
             break
