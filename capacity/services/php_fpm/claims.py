@@ -13,8 +13,26 @@ from typing import Any, ClassVar, Final
 
 from capacity.arithmetic import UNKNOWN, UNLIMITED, Number, choose, is_array, larger, part, round_up, smaller, times
 from capacity.service import Cap, Claim, Exposure, Part, Service, claim, term
-from capacity.services.php_fpm.dialect import APCU, FPM, INI, OPCACHE, count, flag, size, word
+from capacity.services.php_fpm.dialect import (
+    APCU,
+    FPM,
+    INI,
+    OPCACHE,
+    apc_memory,
+    cap,
+    count,
+    flag,
+    limit_or_none,
+    lower,
+    percent,
+    php_size,
+    segment,
+    size,
+    strings,
+    word,
+)
 from capacity.services.php_fpm.exposures import of_extensions, of_pool
+from capacity.services.php_fpm.libraries import library_bytes
 from capacity.services.php_fpm.listing import master_rows, pool_rows
 from capacity.services.php_fpm.versions import SOFT_LIMIT
 from capacity.settings import REQUIRED, Setting, assumption, demand, since
@@ -22,10 +40,6 @@ from capacity.units import PAGE, KiB, MiB
 
 ZEND_CHUNK: Final = 2 * MiB  # Zend/zend_alloc_sizes.h, ZEND_MM_CHUNK_SIZE: how the allocator takes from the kernel
 MAPPED_BY_ONE_BYTE: Final = 512  # an entry of a page table has 8 bytes and maps a page of 4096
-
-# What a library that an extension file brings adds to the master's anonymous memory (relocated data, tables of its
-# own), above the ordinary 64 KiB of a file. Measured one by one, docs/services/php-fpm.md.
-LIBRARIES: Final = {"gd": 1024 * KiB, "curl": 768 * KiB, "intl": 576 * KiB, "dom": 192 * KiB}
 
 POOL: Final = "php-fpm: pool"
 MASTER: Final = "php-fpm: master"
@@ -46,14 +60,15 @@ class PhpFpmPool(Part):
     min_spare_servers: Number = count("pm.min_spare_servers", 0, "Idle children at least (0: not set).", FPM)
     max_spare_servers: Number = count("pm.max_spare_servers", 0, "Idle children at most (0: not set).", FPM)
     status_listen: str = word("pm.status_listen", "", "A listener with two children of its own.", FPM)
-    memory_limit: Number = size("memory_limit", 128 * MiB, "Zend heap of one request.", INI, ZEND_CHUNK, MiB)
+    memory_limit: Number = size("memory_limit", 128 * MiB, "Zend heap of one request.", INI, ZEND_CHUNK, MiB, php_size)
     memory_limit_elsewhere: Number = size(
         "memory_limit elsewhere", 0,
         "The largest memory_limit that a path, a host name or the web server gives to some requests (0: none).", INI,
+        parse=php_size,
     )  # fmt: skip
     memory_hard_limit_percent: Number = count(
         "memory_hard_limit_percent", since(*SOFT_LIMIT, then=200, before=100),
-        "Where the limit becomes hard, in percent of it.", "measured, docs/services/php-fpm.md", 100,
+        "Where the limit becomes hard, in percent of it.", "measured, docs/services/php-fpm.md", 100, percent,
     )  # fmt: skip
     realpath_cache_size: Number = size("realpath_cache_size", 4 * MiB, "Resolved paths that a child keeps.", INI)
     busy: Number = demand("Children that callers of this pool can keep busy.")
@@ -186,10 +201,11 @@ class PhpFpm(Service):
     pools: tuple[PhpFpmPool, ...] = ()
     extensions: tuple[str, ...] = ()
 
-    process_max: Number = count("process.max", UNLIMITED, "Children of all pools together.", FPM, 1)
+    process_max: Number = count("process.max", UNLIMITED, "Children of all pools together.", FPM, 1, cap)
     max_memory_limit: Number = size(
-        "max_memory_limit", UNLIMITED, "What no memory_limit may pass (from PHP 8.5 on).", INI, ZEND_CHUNK, MiB
-    )
+        "max_memory_limit", UNLIMITED, "What no memory_limit may pass (from PHP 8.5 on).", INI, ZEND_CHUNK, MiB,
+        limit_or_none,
+    )  # fmt: skip
     extension_files: Number = count("extension", 0, "Extension files that the master loads, zend_extension too.", INI)
     opcache: Number = flag(
         "zend_extension=opcache",
@@ -200,23 +216,26 @@ class PhpFpm(Service):
     opcache_enable: Number = flag("opcache.enable", 1, "0: no segment is mapped.", OPCACHE)
     opcache_memory_consumption: Number = size(
         "opcache.memory_consumption", since("7.2", then=128 * MiB, before=64 * MiB),
-        "Shared segment for compiled scripts, interned strings included.", OPCACHE, 8 * MiB, MiB,
+        "Shared segment for compiled scripts, interned strings included.", OPCACHE, 8 * MiB, MiB, segment,
     )  # fmt: skip
     opcache_interned_strings_buffer: Number = size(
         "opcache.interned_strings_buffer", since("7.2", then=8 * MiB, before=4 * MiB),
-        "Interned strings, inside opcache.memory_consumption.", OPCACHE, 0, MiB,
+        "Interned strings, inside opcache.memory_consumption.", OPCACHE, 0, MiB, strings,
     )  # fmt: skip
     opcache_jit: str = word(
         "opcache.jit", since("8.4", then="disable", before="tracing", unknown="tracing"),
-        "Any word but `disable` maps the JIT's buffer.", "ext/opcache/jit/zend_jit.c",
+        "Any word but `disable` maps the JIT's buffer.", "ext/opcache/jit/zend_jit.c", lower,
     )  # fmt: skip
     opcache_jit_buffer_size: Number = size(
         "opcache.jit_buffer_size", since("8.4", then=64 * MiB, before=0),
         "Machine code of the JIT, beside opcache.memory_consumption.", OPCACHE,
     )  # fmt: skip
+    opcache_huge_code_pages: Number = flag(
+        "opcache.huge_code_pages", 0, "1: PHP's own code is copied into huge pages.", OPCACHE
+    )
     apcu: Number = flag("extension=apcu", 0, "Whether APCu is loaded.", INI)
     apc_enabled: Number = flag("apc.enabled", 1, "0: no segment is mapped.", APCU)
-    apc_shm_size: Number = size("apc.shm_size", 32 * MiB, "Shared segment of APCu.", APCU)
+    apc_shm_size: Number = size("apc.shm_size", 32 * MiB, "Shared segment of APCu.", APCU, parse=apc_memory)
     use_zend_alloc: Number = flag(
         "USE_ZEND_ALLOC", 1, "0 in the environment: malloc in place of the heap, and no limit.", "Zend/zend_alloc.c",
         monotone=False,
@@ -228,6 +247,7 @@ class PhpFpm(Service):
     # Measured bare and with each extension file alone on 8.2.36 (docs/services/php-fpm.md).
     PRIVATE: ClassVar[int] = 3408 * KiB
     FILE_PRIVATE: ClassVar[int] = 64 * KiB
+    HUGE_CODE: ClassVar[int] = 4 * MiB  # whole huge pages of php-fpm's text (ext/opcache/ZendAccelerator.c)
     KERNEL: ClassVar[int] = 160 * KiB
     FILE_KERNEL: ClassVar[int] = 2 * KiB
     TABLES: ClassVar[int] = 128 * KiB
@@ -236,7 +256,7 @@ class PhpFpm(Service):
     @property
     def libraries(self) -> int:
         """Bytes that the libraries behind the loaded extensions write at start."""
-        return sum(LIBRARIES.get(name.lower(), 0) for name in self.extensions)
+        return library_bytes(self.extensions)
 
     @term
     def opcache_segment(self) -> Number:
@@ -278,6 +298,7 @@ class PhpFpm(Service):
             + times(self.FILE_PRIVATE, self.extension_files)
             + self.libraries
             + choose(self.use_zend_alloc_huge_pages, ZEND_CHUNK, 0)
+            + choose(self.opcache_segment, choose(self.opcache_huge_code_pages, self.HUGE_CODE, 0), 0)
         )
 
     @claim(process=MASTER, kind="kernel")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from capacity.arithmetic import UNKNOWN, any_unlimited
+from capacity.record import record
 from capacity.service import Exposure
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WALL: Final = "MemoryMax= of the unit, or LimitAS= for each process; --assume php-fpm.outside_heap=SIZE to price it"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Escape:
     """Extensions that share one library, and what that library takes beside memory_limit."""
 
@@ -74,7 +74,13 @@ def of_extensions(master: PhpFpm) -> Iterator[Exposure]:
     yield Exposure(
         master.address,
         "buffer of the cycle collector",
-        "8 bytes by malloc for each object that may be part of a cycle, most with zend.enable_gc = 0",
+        "8 bytes by malloc for each live object, 12 % of a full heap, where a script calls gc_disable()",
+        WALL,
+    )
+    yield Exposure(
+        master.address,
+        "functions and classes that one request declares",
+        "a table by malloc, 36 bytes or more for each, kept by the child; cached code may declare very many",
         WALL,
     )
     yield Exposure(
