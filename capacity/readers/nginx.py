@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from capacity.errors import LinkLoop, Missing, NotReadable
 from capacity.readers import nginx_rules as rules
 from capacity.readers.nginx_text import (
     BLOCK,
+    BUFFER,
     CLOSE,
     ERROR,
     Source,
@@ -29,6 +29,7 @@ from capacity.readers.nginx_text import (
     text_of,
     unescaped,
 )
+from capacity.record import record
 from capacity.settings import File, Refusal, Remark
 
 if TYPE_CHECKING:
@@ -69,8 +70,11 @@ class Directive:
     @property
     def word_places(self) -> tuple[File, ...]:
         """The place of each word, inside its quotes; of a word over several lines, the part in the first."""
-        spans = self._spans
-        return tuple(self._source.at(spans[i], spans[i + 1], self._hide) for i in range(2, len(spans), 2))
+        return tuple(map(self.place, range(len(self.words))))
+
+    def place(self, index: int) -> File:
+        """The place of one word."""
+        return self._source.at(self._spans[2 * index + 2], self._spans[2 * index + 3], self._hide)
 
     def raw(self, index: int) -> bytes:
         """The bytes of a word as nginx holds them; a path of a host is `os.fsdecode` of them."""
@@ -93,7 +97,7 @@ class Directive:
         return tuple(reversed(found))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NginxConfiguration:
     """What one master is told: the directives of the main level with all blocks below them, and what stops it.
 
@@ -145,7 +149,7 @@ def read_nginx(
     """
     prefix = prefix.rstrip("/") + "/"
     main = main if main.startswith("/") else prefix + main
-    reader = _Reader(root, main.rpartition("/")[0] + "/")
+    reader = _Reader(root, main.rpartition("/")[0] + "/" if "/" in main[1:] else prefix)
     if directives:
         reader.take(Source(OPTION, directives.encode("utf-8", "surrogateescape"), limited=False))
         reader.read()
@@ -195,7 +199,8 @@ class _Reader:
         self.files: list[str] = []
         self._blocks = [_Block(None, self.main_level, "main", False)]
         self._open: list[_Opened] = []
-        self._words: dict[bytes, str] = {}
+        self._texts: dict[str, Source] = {}
+        self._words: dict[bytes, tuple[str, bool]] = {}
         self._bytes = self._count = 0
 
     def refuse(self, at: File, reason: str, lost: bool = False) -> None:
@@ -228,7 +233,10 @@ class _Reader:
             self._open.clear()
             return
         self.files.append(path)
-        self.take(Source(path, data), place)
+        source = self._texts.get(path)
+        if source is None:
+            source = self._texts[path] = Source(path, data)
+        self.take(source, place)
 
     def take(self, source: Source, place: str = "") -> None:
         """Put a text on top of those that are read."""
@@ -275,11 +283,12 @@ class _Reader:
         raw = [unescaped(source.data[start:end]) for start, end in zip(spans[::2], spans[1::2])]
         if statement.code:
             raw[-1] = source.data[spans[-2] : spans[-1]]
-        name, *words = map(self._text, raw)
-        hide = within.hide or any(map(names_a_secret, (name, *words[:2])))
+        (name, secret), *rest = map(self._text, raw)
+        words = tuple(text for text, _ in rest)
+        hide = within.hide or secret or any(secret for _, secret in rest[:2])
         if hide:
             source.hide(spans[0], spans[-1])
-        directive = Directive(name, tuple(words), within.directive, source, statement, hide)
+        directive = Directive(name, words, within.directive, source, statement, hide)
         within.inside.append(directive)
         self._count += 1
         if self._count > MOST_DIRECTIVES:
@@ -290,7 +299,8 @@ class _Reader:
             self.refuse(directive.at, "block directives are not supported in -g option")
             self._close(opened.depth)
             return
-        reason = rules.complaint(within.place, name, len(words), directive.block is not None, within.seen)
+        around = within.directive.words if within.directive is not None else ()
+        reason = rules.complaint(within.place, name, words, directive.block is not None, within.seen, around)
         if reason:
             self.refuse(directive.at, reason)
         if directive.block is not None:
@@ -299,11 +309,12 @@ class _Reader:
         elif name == "include":
             self._include(opened, directive, raw[1:])
 
-    def _text(self, raw: bytes) -> str:
-        """A word as people read it; the same word is kept once."""
+    def _text(self, raw: bytes) -> tuple[str, bool]:
+        """A word as people read it, and whether it names a secret; the same word is kept once."""
         found = self._words.get(raw)
         if found is None:
-            found = text_of(raw)
+            text = text_of(raw)
+            found = text, names_a_secret(text[:BUFFER])
             if len(raw) < 64:
                 self._words[raw] = found
         return found
@@ -316,7 +327,7 @@ class _Reader:
         pattern = os.fsdecode(raw[0].partition(b"\0")[0])
         if not pattern.startswith("/"):
             pattern = self.folder + pattern
-        opened.include = directive.word_places[0]
+        opened.include = directive.place(0)
         if not any(sign in pattern for sign in "*?["):
             opened.pending = [pattern]
             return

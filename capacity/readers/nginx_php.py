@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from capacity.readers.nginx import Directive, NginxConfiguration, effective
+from capacity.record import record
 from capacity.settings import File
 
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)\}|(\w*))", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Text:
     """A text of the configuration, quotes dropped and escapes undone, and its place.
 
@@ -36,7 +36,7 @@ class Text:
         return not self.variables
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Param:
     """One `fastcgi_param`; with `if_not_empty` it is sent only if its value is not empty."""
 
@@ -45,7 +45,7 @@ class Param:
     if_not_empty: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PhpLocation:
     """A block from which requests go to FastCGI.
 
@@ -152,4 +152,4 @@ def _root(configuration: NginxConfiguration, path: tuple[Directive, ...]) -> tup
 def _text(directive: Directive, index: int) -> Text:
     word = directive.words[index]
     variables = tuple(dict.fromkeys(found[1] or found[2] for found in _VARIABLE.finditer(word))) if "$" in word else ()
-    return Text(word, directive.word_places[index], variables)
+    return Text(word, directive.place(index), variables)

@@ -14,26 +14,26 @@ MANY: Final = 1 << 30
 ENTRIES: Final = "entries"  # what stands in the block is no directive: src/core/ngx_conf_file.c, cf->handler
 UNKNOWN: Final = ""  # a block of a module that is not known here: nothing in it is judged
 
-_BLOCKS: Final = {  # block: where it may stand, and what it is called as a place for others
-    "events": {"main": "events"},
-    "http": {"main": "http"},
-    "stream": {"main": "stream"},
-    "mail": {"main": "mail"},
-    "server": {"http": "server", "stream": UNKNOWN, "mail": UNKNOWN},
-    "location": {"server": "location", "location": "location"},
-    "if": {"server": "server_if", "location": "if"},
-    "limit_except": {"location": "limit_except"},
-    "upstream": {"http": "upstream", "stream": UNKNOWN},
-    "types": {"http": ENTRIES, "server": ENTRIES, "location": ENTRIES},
-    "map": {"http": ENTRIES, "stream": ENTRIES},
-    "geo": {"http": ENTRIES, "stream": ENTRIES},
-    "split_clients": {"http": ENTRIES, "stream": ENTRIES},
-    "charset_map": {"http": ENTRIES},
+_BLOCKS: Final = {  # block: fewest and most words, where it may stand, and what it is as a place for others
+    "events": (0, 0, {"main": "events"}),
+    "http": (0, 0, {"main": "http"}),
+    "stream": (0, 0, {"main": "stream"}),
+    "mail": (0, 0, {"main": "mail"}),
+    "server": (0, 0, {"http": "server", "stream": UNKNOWN, "mail": UNKNOWN}),
+    "location": (1, 2, {"server": "location", "location": "location"}),
+    "if": (1, MANY, {"server": "server_if", "location": "if"}),
+    "limit_except": (1, MANY, {"location": "limit_except"}),
+    "upstream": (1, 1, {"http": "upstream", "stream": UNKNOWN}),
+    "types": (0, 0, {"http": ENTRIES, "server": ENTRIES, "location": ENTRIES}),
+    "map": (2, 2, {"http": ENTRIES, "stream": ENTRIES}),
+    "geo": (1, 2, {"http": ENTRIES, "stream": ENTRIES}),
+    "split_clients": (2, 2, {"http": ENTRIES, "stream": ENTRIES}),
+    "charset_map": (2, 2, {"http": ENTRIES}),
 }
 _JUDGED: Final = frozenset(
     ("main", "events", "http", "server", "server_if", "location", "if", "limit_except", "upstream", "stream")
 )
-_ONCE_MORE: Final = frozenset(("events", "http", "stream", "mail"))  # blocks that may stand once
+_SINGLE_BLOCKS: Final = frozenset(("events", "http", "stream", "mail"))
 
 _GROUPS: Final = (  # places, fewest and most words, names
     (
@@ -118,15 +118,17 @@ _NAME: Final = re.compile(r"\w+", re.ASCII)
 
 def place_in(place: str, name: str) -> str:
     """What the block of `name` in `place` is as a place: `server`, ENTRIES, UNKNOWN."""
-    return _BLOCKS.get(name, {}).get(
-        place, ENTRIES if place == UNKNOWN and name in ("map", "geo", "types") else UNKNOWN
-    )
+    elsewhere = ENTRIES if place == UNKNOWN and name in ("map", "geo", "types") else UNKNOWN
+    return _BLOCKS[name][2].get(place, elsewhere) if name in _BLOCKS else UNKNOWN
 
 
-def complaint(place: str, name: str, words: int, block: bool, seen: set[str]) -> str:
-    """What nginx says against a directive in `place` with `words` words behind its name; nothing if it is content.
+def complaint(
+    place: str, name: str, words: tuple[str, ...], block: bool, seen: set[str], around: tuple[str, ...] = ()
+) -> str:
+    """What nginx says against a directive in `place` with `words` behind its name; nothing if it is content.
 
-    `seen` holds what stands in the same block before it, and takes it in (ngx_conf_handler, ngx_conf_set_*_slot).
+    `seen` holds what stands in the same block before it, and takes it in; `around` are the words of the block that it
+    stands in (ngx_conf_handler, ngx_conf_set_*_slot, ngx_http_core_location, ngx_http_join_exact_locations).
     """
     if place == ENTRIES:
         return 'unexpected "{"' if block else ""
@@ -135,30 +137,71 @@ def complaint(place: str, name: str, words: int, block: bool, seen: set[str]) ->
     if not _NAME.fullmatch(name):
         mark = name.startswith("\ufeff")
         return f"unknown directive: {'a byte order mark' if mark else 'it'} stands in no name of a directive"
-    simple = name == "server" and place == "upstream"
-    if name in _BLOCKS and not simple:
-        if place not in _BLOCKS[name]:
-            return f'"{name}" directive is not allowed here'
-        if not block:
-            return f'directive "{name}" has no opening "{{"'
-        if name in _ONCE_MORE and name in seen:
-            return f'"{name}" directive is duplicate'
-        seen.add(name)
-        return ""
-    return _complaint_of_once(place, name, words, block, seen) if name in _ONCE or simple else ""
+    fewest, most, places = _BLOCKS.get(name, (0, 0, None))
+    if places is None or (name == "server" and place == "upstream"):
+        return _simple_complaint(place, name, len(words), block, seen)
+    reason = ""
+    if place not in places:
+        reason = f'"{name}" directive is not allowed here'
+    elif not block:
+        reason = f'directive "{name}" has no opening "{{"'
+    elif not fewest <= len(words) <= most:
+        reason = f'invalid number of arguments in "{name}" directive'
+    elif name == "location":
+        reason = _location_complaint(words, around if place == "location" else None, seen)
+    elif name in _SINGLE_BLOCKS and name in seen:
+        reason = f'"{name}" directive is duplicate'
+    elif name == "upstream" and f"upstream {words[0].lower()}" in seen:
+        reason = f'duplicate upstream "{words[0]}"'
+    seen.add(f"upstream {words[0].lower()}" if name == "upstream" and words else name)
+    return reason
 
 
-def _complaint_of_once(place: str, name: str, words: int, block: bool, seen: set[str]) -> str:
+def _simple_complaint(place: str, name: str, words: int, block: bool, seen: set[str]) -> str:
     """The same for a directive without a block."""
-    places, fewest, most = _ONCE.get(name, (frozenset(("upstream",)), 1, MANY))
+    known = _ONCE.get(name)
+    if known is None:
+        return ""
+    places, fewest, most = known
     if place not in places:
         return f'"{name}" directive is not allowed here' if place != "stream" else ""
     if block:
         return f'directive "{name}" is not terminated by ";"'
     if not fewest <= words <= most:
         return f'invalid number of arguments in "{name}" directive'
-    key = "root" if name == "alias" else name
-    if key in seen and name != "server":
+    key = "root" if name == "alias" else name  # one setting to nginx
+    if key in seen:
         return f'"{name}" directive is duplicate'
+    seen.add(key)
+    return ""
+
+
+def location_of(words: tuple[str, ...]) -> tuple[str, str]:
+    """The kind of a location (exact, prefix, regex, named) and its name; the kind is empty for an unknown modifier."""
+    if len(words) == 2:
+        return {"=": "exact", "^~": "prefix", "~": "regex", "~*": "regex"}.get(words[0], ""), words[1]
+    name = words[0] if words else ""
+    for sign, kind in (("=", "exact"), ("^~", "prefix"), ("~*", "regex"), ("~", "regex")):
+        if name.startswith(sign):
+            return kind, name[len(sign) :]
+    return "named" if name.startswith("@") else "prefix", name
+
+
+def _location_complaint(words: tuple[str, ...], around: tuple[str, ...] | None, seen: set[str]) -> str:
+    """The same for a location, which may stand in another one (`around`) only where requests could come to it."""
+    kind, name = location_of(words)
+    if not kind:
+        return f'invalid location modifier "{words[0]}"'
+    if around is not None:
+        outer_kind, outer = location_of(around)
+        if outer_kind in ("exact", "named"):
+            return f'location "{name}" cannot be inside the {outer_kind} location "{outer}"'
+        if kind == "named":
+            return f'named location "{name}" can be on the server level only'
+        if kind != "regex" and not name.startswith(outer):
+            return f'location "{name}" is outside location "{outer}"'
+    key = f"{kind} {name}"
+    if kind in ("exact", "prefix") and key in seen:
+        return f'duplicate location "{name}"'
     seen.add(key)
     return ""

@@ -17,6 +17,8 @@ from capacity.settings import File
 
 BUFFER: Final = 4096  # bytes, NGX_CONF_BUFFER
 
+LONGEST_SHOWN: Final = 2000  # characters of a line; a longer one is not for people
+
 END, BLOCK, CLOSE, ERROR = ";", "{", "}", "error"
 """How a statement ends: `;`, the `{` of a block, the `}` of the block that it stands in, or what nginx refuses."""
 
@@ -35,18 +37,21 @@ _LUA: Final = re.compile(
     rb"""(?P<open>\{)|(?P<close>\})|(?P<long>\[(?P<level>=*)\[|--\[(?P<comment>=*)\[)"""
     rb"""|\]=*\]|--[^\n]*|"(?:\\[^\n]|[^"\n\\])*+"|'(?:\\[^\n]|[^'\n\\])*+'"""
 )
+_LATER_BYTES: Final = bytes(range(0x80, 0xC0))  # of a letter in UTF-8, all but the first
+_OF_NGINX: Final = ("fastcgi_pass_", "proxy_pass_", "uwsgi_pass_", "scgi_pass_", "grpc_pass_")
 _TOKENS: Final = re.compile(r"[^\s;{}\"']+")
 
 
 class Source:
     """The bytes of a file, and the places in them. `limited` is False for the text of `-g`, which no buffer limits."""
 
-    __slots__ = ("_hidden", "_known", "_lines", "data", "limited", "path")
+    __slots__ = ("_counted", "_hidden", "_known", "_lines", "data", "limited", "path")
 
     def __init__(self, path: str, data: bytes, limited: bool = True) -> None:
         self.path, self.data, self.limited = path, data, limited
         self._lines: list[int] = []
         self._known: tuple[int, str, bool] = (0, "", False)
+        self._counted = (-1, 0)
         self._hidden: dict[int, bool] = {}
 
     def line_of(self, offset: int) -> int:
@@ -64,7 +69,8 @@ class Source:
         text, wide = self._text(number, begin, stop)
         end = max(start, min(end, stop))
         span = (self._column(begin, start, wide), self._column(begin, end, wide))
-        return File(self.path, number, span, "" if hide or self._secret(number, text) else text)
+        hide = hide or len(text) > LONGEST_SHOWN or self._secret(number, text)
+        return File(self.path, number, span, "" if hide else text)
 
     def hide(self, start: int, end: int) -> None:
         """Show no line that a word with a secret between these bytes stands in."""
@@ -86,9 +92,13 @@ class Source:
         return self._known[1], self._known[2]
 
     def _column(self, begin: int, offset: int, wide: bool) -> int:
+        """The column of a byte; where letters are wide, counted on from the last one that was asked for."""
         if not wide:
             return offset - begin + 1
-        return len(self.data[begin:offset].decode("utf-8", "ignore")) + 1
+        before, count = self._counted if begin <= self._counted[0] <= offset else (begin, 0)
+        count += len(self.data[before:offset].translate(None, _LATER_BYTES))
+        self._counted = (offset, count)
+        return count + 1
 
     def _secret(self, number: int, text: str) -> bool:
         if number not in self._hidden:
@@ -98,8 +108,8 @@ class Source:
 
 
 def names_a_secret(word: str) -> bool:
-    """Whether a word says that a secret stands beside it; `fastcgi_pass` and its kin name an address."""
-    return is_secret(word) and not word.endswith(("_pass", "_pass_header", "_pass_headers"))
+    """Whether a word says that a secret stands beside it; `fastcgi_pass_header` and its kin do not."""
+    return is_secret(word) and not word.startswith(_OF_NGINX)
 
 
 def text_of(data: bytes) -> str:
