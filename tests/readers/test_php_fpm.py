@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capacity.readers.php_fpm import FpmConfiguration, PoolText, read_fpm
@@ -328,6 +328,7 @@ def test_every_directive_of_the_manual_is_known() -> None:
 # ------------------------------------------------------------------------------------------ hostile bytes
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.binary(max_size=200))
 def test_any_bytes_give_a_configuration(tmp_path_factory: pytest.TempPathFactory, main: bytes, included: bytes) -> None:
     place = tmp_path_factory.mktemp("host")
@@ -351,6 +352,7 @@ LINES = st.lists(
 ).map("\n".join)
 
 
+@settings(deadline=None)
 @given(LINES, LINES)
 def test_places_are_those_of_the_lines(tmp_path_factory: pytest.TempPathFactory, main: str, included: str) -> None:
     """Every assignment and every refusal stands where its file says, and the value under the caret is its own."""

@@ -4,7 +4,7 @@ held in tests/real."""
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capacity.arithmetic import UNLIMITED
@@ -212,6 +212,7 @@ def test_fallback_text_comes_with_php_8_3() -> None:
 # ------------------------------------------------------------------------------------------ hostile bytes
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read(data: bytes) -> None:
     for items in (read(data), list(ini_line_items(data, PATH, 1, Variables(None)))):
@@ -228,6 +229,7 @@ INI_BYTES = st.lists(
 ).map(b"".join)
 
 
+@settings(deadline=None)
 @given(INI_BYTES)
 def test_places_lie_inside_their_lines(data: bytes) -> None:
     lines = max(1, len(data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")))
@@ -240,6 +242,7 @@ def test_places_lie_inside_their_lines(data: bytes) -> None:
         assert item.kind == ERROR or not item.at.text or end <= len(item.at.text) + 1
 
 
+@settings(deadline=None)
 @given(INI_BYTES)
 def test_same_text_with_lf_as_with_crlf(data: bytes) -> None:
     """A CR before a LF changes nothing but the texts that run over a line end."""
@@ -257,6 +260,7 @@ NAMES = st.from_regex(r"[a-z][a-z0-9_.]{1,12}", fullmatch=True).filter(
 QUOTABLE = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=20)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(NAMES, QUOTABLE), max_size=6))
 def test_quoted_values_come_back(pairs: list[tuple[str, str]]) -> None:
     """Written in double quotes with its escapes, every text is read as it was."""
@@ -359,6 +363,7 @@ def test_flags() -> None:
     ] * 5
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_any_text_is_a_quantity(text: str) -> None:
     assert 0 <= php_quantity(text).value < 2**64
@@ -367,12 +372,14 @@ def test_any_text_is_a_quantity(text: str) -> None:
     assert limit.value is None or limit.value >= 2 * MiB
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**62), st.sampled_from(["", "k", "K", "m", "M", "g", "G"]))
 def test_number_and_suffix(number: int, suffix: str) -> None:
     factor = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}[suffix.lower()]
     assert php_quantity(f"{number}{suffix}").value == number * factor % 2**64
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**70), 2**70))
 def test_atoi_wraps_to_32_bits(number: int) -> None:
     clamped = max(-(2**63), min(2**63 - 1, number))

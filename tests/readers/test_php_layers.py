@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capacity.arithmetic import UNKNOWN, UNLIMITED
@@ -32,12 +33,12 @@ INI = f"{CONFIG}/php.ini"
 AT = File("/etc/nginx/sites-enabled/shop", 7, (20, 40))
 
 
-def layers_of(root: Root, **given: object) -> PhpLayers:
-    options: dict[str, object] = {"environment": {}} | given
-    return read_php_layers(root, CONFIG, SCAN, **options)  # type: ignore[arg-type]
+def layers_of(root: Root, **given: Any) -> PhpLayers:
+    options: dict[str, Any] = {"environment": {}} | given
+    return read_php_layers(root, CONFIG, SCAN, **options)
 
 
-def in_force(place: Path, files: dict[str, str], name: str = "memory_limit", **given: object) -> str | None:
+def in_force(place: Path, files: dict[str, str], name: str = "memory_limit", **given: Any) -> str | None:
     found = layers_of(tree(place, files), **given).winning(name)
     return found.value if found is not None else None
 
@@ -103,7 +104,7 @@ def test_php_ini_of_the_command_line_tool_is_not_read(tmp_path: Path) -> None:
         ({"environment": None}, "60M"),
     ],
 )
-def test_which_php_ini(given: dict[str, object], value: str | None, tmp_path: Path) -> None:
+def test_which_php_ini(given: dict[str, Any], value: str | None, tmp_path: Path) -> None:
     files = {INI: "memory_limit = 60M\n", "/opt/mine.ini": "memory_limit=70M\n", "/opt/php.ini": "memory_limit=71M\n"}
     assert in_force(tmp_path, files, **given) == value
 
@@ -376,10 +377,12 @@ def test_hard_percent(text: str, value: int | None) -> None:
     assert hard_percent(text).value == value
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.binary(max_size=100))
 def test_any_files_give_layers(tmp_path_factory: pytest.TempPathFactory, ini: bytes, scanned: bytes) -> None:
     root = tree(tmp_path_factory.mktemp("host"), {INI: ini, f"{SCAN}/1.ini": scanned})
-    for environment in ({}, None):
+    environments: list[dict[str, str] | None] = [{}, None]
+    for environment in environments:
         layers = layers_of(root, environment=environment)
         assert layers.loaded == INI
         memory_limit_variants(None, layers)
