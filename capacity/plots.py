@@ -65,7 +65,7 @@ def stacked(bill: Bill, ax: Axes | None = None, *, ink: str = INK) -> Axes:
     `ink` colours text and axes. Raises BadValue for a bill of arrays.
     """
     parts = of_bills([bill])[0]
-    looks = _looks([bill], [parts])
+    looks = looks_of([bill], [parts])
     large = bill.budget.unknown is None and _end(bill) > TIMES_RAM * whole(bill.budget.mem_total)
     ax = _axes(ax, 9.0, 4.8 if large else 3.4, ink)
     ax.set_title(_text(finding(bill)), loc="left", color=ink, size="medium")
@@ -87,7 +87,7 @@ def compared(bills: Mapping[str, Bill], ax: Axes | None = None, *, ink: str = IN
         raise BadValue("bills", "none", accepts="at least one bill")
     every = list(bills.values())
     parts = of_bills(every)
-    looks = _looks(every, parts)
+    looks = looks_of(every, parts)
     ax = _axes(ax, 9.0, 1.9 + 1.05 * len(every), ink)
     known = [bill for bill in every if bill.budget.unknown is None]
     line = TIMES_RAM * max((whole(bill.budget.mem_total) for bill in known), default=0)
@@ -115,7 +115,7 @@ def waterfall(bill: Bill, ax: Axes | None = None, *, ink: str = INK) -> Axes:
     for a bill of arrays.
     """
     down = steps(bill)
-    looks = _looks([bill], [of_bills([bill])[0]])
+    looks = looks_of([bill], [of_bills([bill])[0]])
     ax = _axes(ax, 9.0, 1.2 + 0.3 * len(down), ink)
     lack = down[-1].end < 0
     endless = "; something has no limit and is drawn without it" if any(step.unlimited for step in down) else ""
@@ -133,7 +133,9 @@ def waterfall(bill: Bill, ax: Axes | None = None, *, ink: str = INK) -> Axes:
         at = min(step.start, step.end) if left else max(step.start, step.end)
         _note(ax, at / GiB, -row, _signed(step), ink, "right" if left else "left", across="center")
     ax.axvline(0, color=ink, linewidth=1)
-    ax.set_xlim((low - 0.16 * (high - low)) / GiB if lack else 0, (high + 0.16 * (high - low)) / GiB)
+    ax.set_xlim(
+        (low - (0.3 if endless else 0.16) * (high - low)) / GiB if lack else 0, (high + 0.16 * (high - low)) / GiB
+    )
     ax.set_ylim(-len(down) + 0.4, 0.6)
     ax.set_yticks([-row for row in range(len(down))], [_text(step.name, 30) for step in down], color=ink)
     ax.tick_params(axis="y", length=0)
@@ -150,6 +152,14 @@ def _look(step: Step, looks: Looks) -> tuple[str, str]:
     if step.kind == "headroom":
         return (BELOW_ZERO, "///") if step.end < 0 else (OKABE_ITO[2], "")
     return KEPT, "" if step.kind != "kept" else "///"
+
+
+def looks_of(bills: Sequence[Bill], parts: Sequence[Sequence[Share]]) -> Looks:
+    """Colour and hatch of every share that is shown, in the order of the bills; the rest is always the last."""
+    shown = {share.name for row in parts for share in row} - {REST}
+    names = [name for name in dict.fromkeys(s.name for bill in bills for s in shares(bill)) if name in shown]
+    looks = dict(zip(names, zip(OKABE_ITO, HATCHES)))
+    return {**looks, REST: (OKABE_ITO[-1], HATCHES[-1])}
 
 
 # ---------------------------------------------------------------------------------------------- parts of a picture
@@ -172,14 +182,6 @@ def _quiet(ax: Any, ink: str) -> None:
     ax.tick_params(axis="x", colors=ink)
     ax.set_xlabel("GiB", color=ink)
     ax.set_yticks([])
-
-
-def _looks(bills: Sequence[Bill], parts: Sequence[Sequence[Share]]) -> Looks:
-    """Colour and hatch of every share that is shown, in the order of the bills; the rest is always the last."""
-    shown = {share.name for row in parts for share in row} - {REST}
-    names = [name for name in dict.fromkeys(s.name for bill in bills for s in shares(bill)) if name in shown]
-    looks = dict(zip(names, zip(OKABE_ITO, HATCHES)))
-    return {**looks, REST: (OKABE_ITO[-1], HATCHES[-1])}
 
 
 def _kept(bill: Bill) -> int:

@@ -10,7 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from capacity.arithmetic import is_array
-from capacity.plots import OKABE_ITO, finding
+from capacity.plots import KEPT, finding, looks_of
 from capacity.report.words import amount, headline, sanitize, size
 from capacity.shares import Share, of_bills, whole
 
@@ -65,7 +65,7 @@ def _bar(bill: Bill) -> str:
     known = bill.budget.unknown is None
     ram, kept = (whole(bill.budget.mem_total), whole(bill.budget.kept_back)) if known else (0, 0)
     most = max(ram, kept + whole(bill.bounded_total), 1)
-    pieces = [("#9A9A9A", kept, "kept by kernel and file pages")] if kept else []
+    pieces = [(KEPT, kept, "kept by kernel and file pages")] if kept else []
     pieces += [(colour, share.bytes, share.name) for colour, share in _coloured(bill)]
     row = "".join(_piece(colour, 100 * bytes / most, f"{name}: {size(bytes)}") for colour, bytes, name in pieces)
     under = _line(_piece("#777777", 100 * ram / most, f"RAM: {size(ram)}"), "5px") if known else ""
@@ -81,9 +81,10 @@ def _piece(colour: str, share: float, words: str) -> str:
 
 
 def _coloured(bill: Bill) -> Iterator[tuple[str, Share]]:
-    """The shares of the bar, smallest first, each with its colour: the largest has the first."""
+    """The shares of the bar, smallest first, each with the colour that it has in every picture of the bill."""
     parts = of_bills([bill])[0]
-    yield from zip(OKABE_ITO[: len(parts)][::-1], parts)
+    looks = looks_of([bill], [parts])
+    yield from ((looks[share.name][0], share) for share in parts)
 
 
 def _table(bill: Bill) -> str:
