@@ -16,6 +16,7 @@ from capacity.readers.mariadb_names import Match, match
 from capacity.readers.mariadb_table import FIRST, LAST, Option, Pass, Table, known_anywhere, normal
 from capacity.readers.mariadb_values import Ignored, Value, is_placeholder, value_of
 from capacity.readers.masking import is_secret
+from capacity.record import record
 from capacity.settings import Assignment, File, Origin, Refusal, Remark
 
 ALIASES: Final = {"tmp_table_size": "tmp_memory_table_size", "table_cache": "table_open_cache"}
@@ -35,6 +36,7 @@ PLUGINS: Final = {
 
 KEY_CACHE: Final = "key_buffer_size"
 _NUMBERS: Final = frozenset({"u64", "u32", "i64", "i32", "double"})
+_WITH_MAXIMUM: Final = frozenset({"u64", "u32", "i64", "i32", "enum", "set"})
 _SHORT: Final = {
     "a": "ansi", "b": "basedir", "C": "character_set_server", "h": "datadir", "L": "language", "P": "port",
     "r": "chroot", "s": "symbolic_links", "t": "tmpdir", "T": "debug_exit_info", "u": "user", "v": "verbose",
@@ -42,7 +44,7 @@ _SHORT: Final = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Taken:
     """One option as it was taken: its `value`, where it stands, and how it was spelled."""
 
@@ -70,7 +72,7 @@ class Arguments:
     remarks: list[Remark] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Word:
     """One word of the list: an option, or a plain word that an option before it may take as its value."""
 
@@ -94,11 +96,11 @@ def take(
 ) -> Arguments:
     """Runs all passes of `table` over the files' `assignments` and then the command line's `arguments`.
 
-    `certain` is whether an option that the table lacks is surely unknown to the program.
+    `certain` is whether the program is MariaDB: only then what it does not know is a Refusal.
     """
     words = [_Word(each.name, each.value, each.at, each.at, True) for each in assignments]
     words += _words(arguments, arguments_at, arguments_origin)
-    taking = _Taking(Arguments(), program, certain and table.complete)
+    taking = _Taking(Arguments(), program, certain and table.complete, certain)
     for stage, options in table.passes:
         words = taking.run(stage, options, words)
     taking.leftovers(words)
@@ -128,6 +130,7 @@ class _Taking:
     result: Arguments
     program: str
     certain: bool
+    mariadb: bool
 
     def run(self, stage: str, options: Pass, words: list[_Word]) -> list[_Word]:
         """One pass; returns the words that it left."""
@@ -140,8 +143,11 @@ class _Taking:
             if found is None or not found.options:
                 left.append(word)
             elif len(found.options) > 1:
-                names = ", ".join(found.names[:6])
-                self._refuse(stage, word, f"'{word.text}' is not unique: it may be {names}")
+                message = f"'{_shown(word)}' is not unique: it may be {', '.join(found.names[:6])}"
+                if self.mariadb:
+                    self._refuse(stage, word, message)
+                else:
+                    self._remark(word, message)
             else:
                 follows = words[index] if index < len(words) else None
                 if self._needs(found, word) and follows is not None and not word.in_file:
@@ -175,9 +181,9 @@ class _Taking:
 
     @staticmethod
     def _may_have_maximum(option: Option) -> bool:
-        """Plugins and options without a variable write the value itself; only session numbers have a maximum beside."""
+        """Plugins and options without a variable write the value itself; session variables have a maximum beside."""
         own = option.stage in ("early", "server") and option.scope != "none"
-        return not own or (option.kind in _NUMBERS and option.scope == "session")
+        return not own or (option.kind in _WITH_MAXIMUM and option.scope == "session")
 
     def _set(self, stage: str, found: Match, word: _Word, option: Option) -> None:
         name = ALIASES.get(option.name, option.name)
@@ -195,6 +201,9 @@ class _Taking:
         except BadValue as error:
             shown = "" if is_secret(option.name) else f" '{found.value}'"
             reason = f"{option.name} cannot be{shown}: expected {error.accepts}"
+            if not self.mariadb and option.kind not in _NUMBERS:
+                self._remark(word, reason)
+                return
             if not found.loose:
                 self._refuse(stage, word, reason)
                 return
@@ -216,25 +225,25 @@ class _Taking:
         """Words that no pass took: unknown options and plain words."""
         for word in words:
             if word.plain:
-                self._refuse(LAST, word, f"Too many arguments (first extra is '{word.text}')")
+                self._refuse(LAST, word, "Too many arguments: a word that belongs to no option")
                 continue
             name = _bare(word.text)
             plugin = next((lib for begin, lib in PLUGINS.items() if name.startswith(begin)), None)
             if _is_loose(word.text):
-                self._remark(word, f"unknown option '{word.text}' (loose): passed over")
-            elif plugin is not None and not _is_special(word.text):
+                self._remark(word, f"unknown option '{_shown(word)}' (loose): passed over")
+            elif plugin is not None:
                 self._plugin_option(word, plugin)
             elif self.certain:
-                self._refuse(LAST, word, f"unknown option '--{word.text}'")
+                self._refuse(LAST, word, f"unknown option '--{_shown(word)}'")
             else:
                 known = "" if not known_anywhere(name) else " in this version"
-                self._remark(word, f"'{word.text}' is not known{known}: a MariaDB server that does not know it refuses")
+                self._remark(word, f"'{_shown(word)}' is not known{known}: a MariaDB server that lacks it refuses")
 
     def _plugin_option(self, word: _Word, library: str) -> None:
         loads = self.result.taken.get("plugin_load", []) + self.result.taken.get("plugin_load_add", [])
         loaded = any(library.removeprefix("ha_") in str(each.value and each.value.value) for each in loads)
         if not loaded:
-            self._remark(word, f"'{word.text}' needs the plugin {library}: without it the server refuses")
+            self._remark(word, f"'{_shown(word)}' needs the plugin {library}: without it the server refuses")
 
     def _refuse(self, stage: str, word: _Word, reason: str) -> None:
         refusal = Refusal(self.program, word.at, reason)
@@ -275,5 +284,6 @@ def _is_loose(written: str) -> bool:
             return name.startswith("loose_")
 
 
-def _is_special(written: str) -> bool:
-    return "." in written[1:-1]
+def _shown(word: _Word) -> str:
+    """A name for messages: what follows a blank may be a value that lost its equals sign, and a secret."""
+    return word.text.split()[0] if word.text.split() else word.text

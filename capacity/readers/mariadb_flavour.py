@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from capacity.errors import NotReadable
 from capacity.readers.option_lines import lines, text_of
+from capacity.record import record
 from capacity.root import Root
 
 UNKNOWN_FLAVOUR: Final = "unknown"
@@ -30,7 +30,7 @@ _FILES: Final = ("/etc/my.cnf", "/etc/mysql/my.cnf", "/etc/my.cnf.d/server.cnf",
 _PROGRAMS: Final = ("/usr/sbin/mariadbd", "/usr/bin/mariadbd", "/usr/libexec/mariadbd", "/usr/local/bin/mariadbd")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Flavour:
     """`name` is mariadb, mysql, percona or unknown; `evidence` says why, one line for each thing seen."""
 

@@ -5,15 +5,15 @@ As mysys/my_getopt.c resolves names (handle_options, findopt, check_struct_optio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from capacity.readers.mariadb_table import Option, Pass, normal
+from capacity.record import record
 
 SPECIAL: Final = ("skip", "disable", "enable", "maximum", "loose", "autoset")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Match:
     """What a name stands for in one pass.
 

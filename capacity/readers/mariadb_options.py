@@ -8,7 +8,6 @@ VARIABLES` of started servers (tests/real/test_mariadb_readers.py).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from capacity.arithmetic import UNKNOWN
 from capacity.readers.mariadb_arguments import Arguments, Taken, take
@@ -17,6 +16,7 @@ from capacity.readers.mariadb_start import Start, start
 from capacity.readers.mariadb_table import table_of
 from capacity.readers.mariadb_values import Value
 from capacity.readers.masking import is_secret
+from capacity.record import record
 from capacity.settings import Assignment, Default, File, Given, NotKnown, Origin, Refusal, Remark, Setting
 
 MANDATORY = ("myisam", "aria")
@@ -29,7 +29,7 @@ ENGINES = frozenset(
 """Names that default_storage_engine may have: engines that are built in, and those that a plugin may bring."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Effective:
     """What a server runs with.
 
@@ -78,7 +78,8 @@ def effective(
     _failed_engines(begun, taken)
     limits = (nofile_limit, nofile_limit) if isinstance(nofile_limit, int) else nofile_limit
     start(begun, limits, cpus)
-    notes = [
+    notes = [] if certain else [Remark(place, f"values are read as MariaDB reads them; this server is {flavour}")]
+    notes += [
         Remark(begun.at(name), f"{name} = {history[-1].text}: {history[-1].value.note}")
         for name, history in taken.taken.items()
         if history and history[-1].value is not None and history[-1].value.note and not is_secret(name)
@@ -127,15 +128,20 @@ def _binary_log(setting: Setting, history: Sequence[Taken]) -> Setting:
 
 
 def _shared_join_buffers(switch: Setting, version: str, program: str) -> Setting:
-    """The flag optimize_join_buffer_size of optimizer_switch: 1 where join_buffer_space_limit is looked at, else 0."""
-    builtin = Setting("optimize_join_buffer_size", JOIN_BUFFERS_SHARED.of(version), Default(program, version))
-    chain = []
-    for each in (switch, *switch.overrode):
-        state = dict(part.partition("=")[::2] for part in str(each.value).split(",")).get("optimize_join_buffer_size")
-        if state is not None:
-            chain.append(Setting(builtin.name, int(state == "on"), each.origin, each.text))
-    chain.append(builtin)
-    return Setting(builtin.name, chain[0].value, chain[0].origin, chain[0].text, tuple(chain[1:]))
+    """The flag optimize_join_buffer_size of optimizer_switch: 1 where join_buffer_space_limit is looked at, else 0.
+
+    What overrode what are the lines at which the flag changed.
+    """
+    name = "optimize_join_buffer_size"
+    builtin = JOIN_BUFFERS_SHARED.of(version)
+    chain = [Setting(name, builtin, Default(program, version))]
+    for each in reversed((switch, *switch.overrode)):
+        flags = dict(part.partition("=")[::2] for part in str(each.value).split(","))
+        state = int(flags[name] == "on") if name in flags else builtin
+        if state != chain[-1].value:
+            chain.append(Setting(name, state, each.origin, each.text))
+    winner = chain.pop()
+    return Setting(name, winner.value, winner.origin, winner.text, tuple(reversed(chain)))
 
 
 def _failed_engines(begun: Start, taken: Arguments) -> None:

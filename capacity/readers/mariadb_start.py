@@ -1,7 +1,7 @@
 """What mariadbd makes of its values while it starts: what one value does to another, and what stops the start.
 
 Read in sql/mysqld.cc (init_common_variables, get_options), storage/innobase/handler/ha_innodb.cc (innodb_init_params,
-innodb_buffer_pool_size_init) of 10.3.22, 10.5.23, 10.6.7, 10.11.18 and 11.8.6; 10.11.19 measured.
+innodb_buffer_pool_size_init) of 10.3.22, 10.5.23, 10.6.7, 10.11.7, 10.11.18 and 11.8.6; 10.11.19 measured.
 """
 
 from __future__ import annotations
@@ -237,9 +237,10 @@ def _pool_in_chunks(begun: Start, size: int, chunk: int) -> None:
         instances = (asked or 8) if size >= GiB else 1
         begun.becomes("innodb_buffer_pool_instances", instances, "8 from 1 GiB on, 1 below", quiet=True)
     if chunk == 0:
-        chunk = max(size // 64 // MiB * MiB, MiB)
-    if chunk * instances > size:
+        chunk = size // 64
+    elif chunk * instances > size:
         chunk = -(-size // instances)
+    chunk = max(chunk, MiB)
     step = chunk * instances
     rounded = -(-size // step) * step
     begun.becomes("innodb_buffer_pool_chunk_size", chunk, "as the pool needs it", quiet=True)

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pkgutil import get_data
 from typing import Any, Final
 
+from capacity.record import record
 from capacity.settings import reaches, version_tuple
 
 FIRST: Final = ("early", "server", "myisam", "aria")
@@ -28,7 +29,7 @@ POOL_LIMITS: Final = ("10.6.22", "10.11.12", "11.4.6", "11.8.2")
 _ASCII_LOWER: Final = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)} | {ord("-"): ord("_")}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Option:
     """One option of the server.
 
@@ -73,7 +74,7 @@ class Pass:
         return self._by_name[name]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Table:
     """All options of one server, pass by pass.
 
@@ -101,7 +102,10 @@ def table_of(version: str) -> Table:
     if not branch:
         options, complete = _merged(base, data), False
     elif version_tuple(branch) == release[:2]:
-        options, complete = base, version_tuple(version) <= release
+        options, complete = (
+            _of_release(base, data["branches"][branch], version, release),
+            version_tuple(version) <= release,
+        )
     else:
         near = _nearest(version_tuple(branch), data["branches"], release)
         options = _of_branch(base, data["branches"][near]) if near else base
@@ -136,6 +140,17 @@ def _option(name: str, row: Mapping[str, Any]) -> Option:
         name, row["pass"], row["type"], row["arg"], row["scope"],
         row.get("min", 0), row.get("max", 0), row.get("block", 1), tuple(row.get("values", ())),
     )  # fmt: skip
+
+
+def _of_release(
+    base: Mapping[str, Option], early: Mapping[str, Any], version: str, release: tuple[int, ...]
+) -> dict[str, Option]:
+    """The options of a release of the branch that the data know twice, early and late; between them, all of both."""
+    if version_tuple(version) >= release:
+        return dict(base)
+    if version_tuple(version) <= version_tuple(early["release"]):
+        return _of_branch(base, early)
+    return {**base, **_of_branch(base, {**early, "without": ()})}
 
 
 def _of_branch(base: Mapping[str, Option], branch: Mapping[str, Any]) -> dict[str, Option]:

@@ -7,11 +7,11 @@ on a 64-bit machine, held against started servers.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from capacity.errors import BadValue
 from capacity.readers.mariadb_table import Option
+from capacity.record import record
 
 _WRAP: Final = 1 << 64
 _SIGN: Final = 1 << 63
@@ -23,7 +23,7 @@ _DIGITS: Final = 25
 _PLACEHOLDER = re.compile(r"\{\{|\{%|<%|\$\{?[A-Za-z_]|%%?[A-Za-z_][A-Za-z0-9_]*%|__[A-Z][A-Z0-9_]*__|@[A-Z_]+@")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Value:
     """A value in effect: `value` is a number, 0 or 1, a word, or a text. `asked` is the number before limits."""
 

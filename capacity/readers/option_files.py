@@ -16,8 +16,9 @@ from typing import Final
 from capacity.errors import LinkLoop, Missing, NotReadable, TooLarge
 from capacity.readers.option_lines import Line, lines, text_of
 from capacity.readers.option_strays import Visit, never_read
+from capacity.record import record
 from capacity.root import Root
-from capacity.settings import Assignment, File, NeverRead, Refusal, Remark, version_tuple
+from capacity.settings import Assignment, File, NeverRead, Refusal, Remark, reaches, version_tuple
 
 LEADS_NOWHERE: Final = "a link that leads nowhere: the server passes it over"
 
@@ -28,10 +29,12 @@ NAME: Final = 509
 """Bytes of a path from which on the server passes a file over (FN_REFLEN less 3)."""
 
 MOST_FILES: Final = 5_000
-"""Files opened for one server, repetitions counted; includes that name each other would go on to 10^10."""
+MOST_BYTES: Final = 8 << 20
+MOST_ASSIGNMENTS: Final = 20_000
+"""Read for one server, repetitions counted: includes that name each other would go on to 10^10 files."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OptionFiles:
     """What the option files of one server say.
 
@@ -49,7 +52,7 @@ class OptionFiles:
     remarks: tuple[Remark, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Defaults:
     """The `--defaults-*` arguments at the head of an argument list, and the list without them."""
 
@@ -113,8 +116,8 @@ def read_option_files(
     """Reads what the server would read when started with `arguments` (without the program's name).
 
     `environment` is the unit's (MARIADB_HOME, MYSQL_HOME, MARIADB_GROUP_SUFFIX, MYSQL_GROUP_SUFFIX, HOME), `home` the
-    home of the service's user, `readable` says whether that user may open a path. Raises TooLarge where includes name
-    each other more than MOST_FILES times; every other fault is a Refusal or a Remark.
+    home of the service's user, `readable` says whether that user may open a path. Raises TooLarge beyond MOST_FILES,
+    MOST_BYTES or MOST_ASSIGNMENTS; every other fault is a Refusal or a Remark.
     """
     known = environment or {}
     head = defaults_arguments(arguments)
@@ -126,12 +129,13 @@ def read_option_files(
         root=root,
         groups=frozenset(groups),
         versions_known=len(version_tuple(version)) >= 2,
+        lenient=reaches(version, ("11.8.0",)) is True,
         home=known.get("HOME", home),
         directory=working_directory,
         readable=readable or (lambda _path: True),
         program=program,
     )
-    main = [] if head.none else _main_files(head, known)
+    main = [] if head.none else _main_files(head, known, version)
     for path, required in main:
         reading.main_file(path, required)
     strays = never_read(root, reading.visits, [path for path, _ in main], reading.included, reading.groups, head.file)
@@ -146,12 +150,17 @@ def read_option_files(
     )
 
 
-def _main_files(head: Defaults, environment: Mapping[str, str]) -> list[tuple[str, bool]]:
-    """Main files in order, and whether each must be there. A directory named twice counts where it is named last."""
+def _main_files(head: Defaults, environment: Mapping[str, str], version: str) -> list[tuple[str, bool]]:
+    """Main files in order, and whether each must be there. A directory named twice counts where it is named last.
+
+    MARIADB_HOME is known since 10.6 and hides MYSQL_HOME.
+    """
     if head.file is not None:
         return [(head.file, True)]
     directories = ["/etc/", "/etc/mysql/"]
-    own = environment.get("MARIADB_HOME", environment.get("MYSQL_HOME", ""))
+    own = environment.get("MYSQL_HOME", "")
+    if reaches(version, ("10.6.0",)) is not False:
+        own = environment.get("MARIADB_HOME", own)
     if own:
         own = own.rstrip("/") + "/"
         directories = [each for each in directories if each != own] + [own]
@@ -168,6 +177,7 @@ class _Reading:
     root: Root
     groups: frozenset[str]
     versions_known: bool
+    lenient: bool
     home: str | None
     directory: str
     readable: Callable[[str], bool]
@@ -179,6 +189,7 @@ class _Reading:
     remarks: list[Remark] = field(default_factory=list)
     visits: dict[str, Visit] = field(default_factory=dict)
     included: list[str] = field(default_factory=list)
+    size: int = 0
 
     def main_file(self, named: str, required: bool) -> None:
         """A standard or named file; a required one that cannot be opened refuses."""
@@ -215,8 +226,9 @@ class _Reading:
             self.unread.append(path)
             self.remarks.append(Remark(File(path), f"not read here ({error.why}): what it sets is not known"))
             return None
-        if len(self.files_read) >= MOST_FILES:
-            raise TooLarge(path, f"option files that include each other are opened more than {MOST_FILES} times")
+        self.size += len(data)
+        if len(self.files_read) >= MOST_FILES or self.size > MOST_BYTES:
+            raise TooLarge(path, f"more than {MOST_FILES} option files or {MOST_BYTES >> 20} MiB of them")
         self.files_read.append(path)
         self.visits.setdefault(path, Visit("read"))
         return data
@@ -228,7 +240,7 @@ class _Reading:
     def _read(self, path: str, data: bytes, depth: int) -> None:
         """Takes what one file says. An error ends an included file; in a main file it refuses, and reading goes on."""
         group: str | None = None
-        for line in lines(data, path):
+        for line in lines(data, path, lenient=self.lenient):
             failed = ""
             if line.kind == "group":
                 group = self._group(line)
@@ -238,8 +250,7 @@ class _Reading:
                 if group is None:
                     failed = "Found option without preceding group"
                 elif group in self.groups:
-                    value = None if line.value is None else text_of(line.value)
-                    self.assignments.append(Assignment(text_of(line.name), value, line.at, group))
+                    self._assign(line, group)
             elif depth >= DEPTH:
                 self._too_deep(line)
             elif line.kind == "include":
@@ -248,6 +259,12 @@ class _Reading:
                 failed = self._include_directory(line, depth)
             if failed and not self._goes_on(line, failed, depth):
                 return
+
+    def _assign(self, line: Line, group: str) -> None:
+        value = None if line.value is None else text_of(line.value)
+        self.assignments.append(Assignment(text_of(line.name), value, line.at, group))
+        if len(self.assignments) > MOST_ASSIGNMENTS:
+            raise TooLarge(line.at.path, f"more than {MOST_ASSIGNMENTS} options for one server")
 
     def _goes_on(self, line: Line, failed: str, depth: int) -> bool:
         """What an error does. Something lost in a copy is taken to be there on the host: reading goes on after it."""
@@ -287,6 +304,9 @@ class _Reading:
         directory = self._absolute(os.fsdecode(line.name))
         try:
             if not self.readable(directory) and self.root.kind(directory) == "dir":
+                if line.lenient:
+                    self.remarks.append(Remark(line.at, f"{directory}: may not be listed by the server: passed over"))
+                    return ""
                 return f"Can't read dir of '{directory}' (not readable by the server's user)"
             names = self.root.names(directory)
         except Missing as error:

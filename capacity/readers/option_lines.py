@@ -8,10 +8,10 @@ an editor finds it. Knows no other file, no option and no value.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from capacity.readers.masking import is_secret, shown
+from capacity.record import record
 from capacity.settings import File
 
 LINE: Final = 4094
@@ -26,23 +26,28 @@ _ESCAPES: Final = {
 _LATER_BYTES: Final = bytes(range(0x80, 0xC0))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Line:
     """What one line of an option file means.
 
     `kind` is group (`name` as written between the brackets), option (`name`, and `value` with its quotes dropped and
     its escapes undone, None where no `=` stands), include or includedir (`name` is the path as the server takes it),
     or error (`name` is what the server says). `at` is the place of the value; without one, of the name or the path.
+    `lenient` marks an include written with `?`.
     """
 
     kind: str
     name: bytes
     at: File
     value: bytes | None = None
+    lenient: bool = False
 
 
-def lines(data: bytes, path: str) -> Iterator[Line]:
-    """Groups, options, includes and errors of a file in order; blanks, comments and unknown `!words` are left out."""
+def lines(data: bytes, path: str, *, lenient: bool = False) -> Iterator[Line]:
+    """Groups, options, includes and errors of a file in order; blanks, comments and unknown `!words` are left out.
+
+    `lenient` is whether the server knows `?includedir`, which passes a folder over that it may not list (11.8).
+    """
     pieces = data.split(b"\n")
     for number, physical in enumerate(pieces, 1):
         place = _Place(path, number, physical)
@@ -51,7 +56,7 @@ def lines(data: bytes, path: str) -> Iterator[Line]:
             text = whole[start : start + LINE].partition(b"\0")[0]
             body = text.lstrip(SPACES)
             if body and body[:1] not in (b"#", b";"):
-                line = _meaning(body, start + len(text) - len(body), place)
+                line = _meaning(body, start + len(text) - len(body), place, lenient)
                 if line is not None:
                     yield line
 
@@ -90,9 +95,9 @@ class _Place:
         return count + 1
 
 
-def _meaning(body: bytes, start: int, place: _Place) -> Line | None:
+def _meaning(body: bytes, start: int, place: _Place, lenient: bool) -> Line | None:
     """The meaning of a line without its leading blanks; `start` is where it begins in the physical line."""
-    if body[:1] == b"!":
+    if body[:1] == b"!" or (lenient and body[:1] == b"?"):
         return _directive(body, start, place)
     if body[:1] == b"[":
         name, bracket, _ = body[1:].partition(b"]")
@@ -118,7 +123,7 @@ def _directive(body: bytes, start: int, place: _Place) -> Line | None:
             if not name:
                 at = place.at(start, start + len(body.rstrip(SPACES)))
                 return Line("error", b"Wrong '!" + key + b"' directive: no path", at)
-            return Line(kind, name, place.at(begin, begin + len(name)))
+            return Line(kind, name, place.at(begin, begin + len(name)), lenient=body[:1] == b"?")
     return None
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from capacity.errors import NotReadable
 from capacity.readers.option_lines import lines, text_of
+from capacity.record import record
 from capacity.root import Root
 from capacity.settings import Assignment, NeverRead
 
@@ -26,7 +26,7 @@ _FOLDERS: Final = (("/etc/mysql", 2), ("/etc/my.cnf.d", 1))
 _NAME = re.compile(r"\.(?:cnf|ini)(?![a-z0-9])", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Visit:
     """What became of a file that the server came to: `read`, or why it was passed over."""
 
