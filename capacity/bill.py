@@ -7,11 +7,12 @@ sum, and the total then says "at least".
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from capacity.arithmetic import UNLIMITED, Number, any_unlimited, choose
 from capacity.memory import Budget
+from capacity.record import record
 from capacity.service import Bound, Claim, Service
 from capacity.walls import Charge, Relief, Wall, around, of_cap, per_process
 
@@ -22,7 +23,7 @@ Verdict = Literal["over", "unlimited", "unknown", "swaps", "tight", "fits"]
 VERDICTS: tuple[Verdict, ...] = ("over", "unlimited", "unknown", "swaps", "tight", "fits")
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record
 class Bill:
     """What a host's programs may take in a scenario. Bytes, whole; arrays where a setting is an array.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -38,13 +39,25 @@ def largest_that_fits(host: Host, address: str, low: int, high: int, value: Call
     settings with which the bill does not fall.
     """
 
-    def fits(number: int) -> bool:
+    def used(number: int) -> float:
         bill = host.but({address: value(number)}).bill()
-        return bool(100 * bill.used <= bill.alert * bill.budget.mem_total) and bill.verdict != "unlimited"
+        most = bill.alert * bill.budget.mem_total
+        return math.inf if bill.verdict == "unlimited" else float(100 * bill.used - most)
 
-    if high < low or not fits(low):
+    if high < low or (over_low := used(low)) > 0:
         return None
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    if (over_high := used(high)) <= 0:
+        return high
+    turn, fitted = 0, True
+    while high - low > 1:
+        middle = (low + high) // 2
+        if turn == 0 and over_high < math.inf:
+            # a bill is nearly straight in one setting: where the line is crossed, and then right beside it
+            middle = low + int((high - low) * -over_low / (over_high - over_low))
+        elif turn == 1:
+            middle = low + 1 if fitted else high - 1
+        middle = min(max(middle, low + 1), high - 1)
+        fitted = used(middle) <= 0
+        low, high = (middle, high) if fitted else (low, middle)
+        turn += 1
     return low

@@ -7,16 +7,16 @@ its page: the fault in the first line, then `Why:`, `Fix:`, `Source:`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from capacity.record import record
 from capacity.settings import File
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "note")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Edit:
     """A fix that can be typed: in `file` (a path in the host) the line `remove` becomes `insert`."""
 
@@ -29,7 +29,7 @@ class Edit:
         return f"{self.file}:{self.line}: {self.insert}" if self.line else f"{self.file}: {self.insert}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mark:
     """A place in a file that a finding shows, with the words that stand under it; `loser` where another value won."""
 
@@ -38,7 +38,7 @@ class Mark:
     loser: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     """A rule's result. `bytes` is the consequence (None where it has no size), `fix` an edit or a command to type.
 
@@ -57,7 +57,7 @@ class Finding:
     after: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """A rule: `find(subject, host)` yields Findings; `subject` is the kind of service that it looks at, or Host."""
 

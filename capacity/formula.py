@@ -7,11 +7,11 @@ import inspect
 import math
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from capacity.arithmetic import Number, is_array
+from capacity.record import record
 from capacity.service import Claim, Term, first_line
 from capacity.settings import Setting
 from capacity.units import KiB, human
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from capacity.walls import Relief
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Explanation:
     """One line of a bill with everything behind it. `bytes` is negative for caps and walls.
 

@@ -55,9 +55,16 @@ class Host:
         """
         if scenario not in SCENARIOS:
             raise BadValue("scenario", scenario, accepts="reachable or promised")
+        made = self.__dict__.setdefault("_bills", {})
+        if (scenario, alert) not in made:
+            made[scenario, alert] = self._bill(scenario, alert or self.alert)
+        bill: Bill = made[scenario, alert]
+        return bill
+
+    def _bill(self, scenario: Scenario, alert: int) -> Bill:
         services = reachable(self.services) if scenario == "reachable" else self.services
         doubts = (*(f"{r.program} refuses its configuration" for r in self.refusals), *self.doubts)
-        return make_bill(scenario, services, self.walls, budget_of(self.memory), alert or self.alert, doubts)
+        return make_bill(scenario, services, self.walls, budget_of(self.memory), alert, doubts)
 
     def but(self, changes: Mapping[str, Any]) -> Host:
         """The same host with settings changed, by address, as in `{"www.memory_limit": "512M"}`; walls included.
@@ -110,6 +117,7 @@ class Host:
 
     def _with(self, **attributes: Any) -> Host:
         new = copy.copy(self)
+        new.__dict__.pop("_bills", None)
         for name, value in attributes.items():
             object.__setattr__(new, name, value)
         return new

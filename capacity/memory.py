@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from capacity.arithmetic import Number, above, choose, larger, part, root_up, smaller, times
+from capacity.record import record
 from capacity.service import Notes, Reading, ReadUnknown, Service, Term, term
 from capacity.settings import Setting, assumption, setting
 from capacity.units import GiB, KiB, MiB
@@ -131,7 +132,7 @@ LINES: Final = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record
 class Line:
     """One line of a budget: bytes (taken off where negative), with what it was read from."""
 
@@ -141,7 +142,7 @@ class Line:
     reads: tuple[tuple[str, Setting], ...] = ()
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record
 class Budget:
     """What the host can give to what the bill prices: MemTotal less the lines taken off. Bytes; may be arrays.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from capacity.arithmetic import UNLIMITED
@@ -124,7 +123,8 @@ def processes_of_file(path: str) -> list[str]:
     import tomllib
 
     try:
-        data = tomllib.loads(Path(path).read_text("utf-8"))
+        with open(path, encoding="utf-8") as file:
+            data = tomllib.loads(file.read())
     except OSError as error:
         raise Missing(path, error.strerror or "cannot be read") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final, Literal, TypeVar, cast
 
 from capacity.arithmetic import UNKNOWN, UNLIMITED, Number, above, any_unlimited, choose, is_array, smaller, times
 from capacity.errors import BadValue, UnknownName
+from capacity.record import record
 from capacity.settings import REQUIRED, Assumed, Default, File, Given, Origin, Setting, Spec
 from capacity.units import bytes_given
 
@@ -117,7 +118,7 @@ class Reading:
 # ---------------------------------------------------------------------------------------------- lines of a bill
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record
 class Claim:
     """`count` x `each` bytes of one kind in one process, because of `reads`.
 
@@ -150,7 +151,7 @@ class Claim:
         return self.measured if math.isinf(self.total) else self.total
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record
 class Cap:
     """A limit inside a program over several parts: of all their processes at most `limit` run at once.
 
@@ -197,7 +198,7 @@ class Cap:
         return relief
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Exposure:
     """What no setting bounds beside the claims: named with its reason and its remedy, never summed."""
 

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Final
 
 from capacity.arithmetic import UNLIMITED, Number
+from capacity.record import record
 
 # ---------------------------------------------------------------------------------------------- origins
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Origin:
     """Where a value comes from. `kind` is one of file, default, measured, assumed, given, derived, unknown."""
 
     kind: ClassVar[str] = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class File(Origin):
     """A place in a file of the host: absolute path in the host, line from 1, columns from 1 (`span` is [start, end)).
 
@@ -41,7 +42,7 @@ class File(Origin):
         return f"{self.path}:{self.line}:{self.span[0]}" if self.line else self.path
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Default(Origin):
     """The program's own built-in value; `program` and `version` as in `mariadbd 10.11.11`."""
 
@@ -53,7 +54,7 @@ class Default(Origin):
         return f"default of {self.program}{' ' + self.version if self.version else ''}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Measured(Origin):
     """A figure that was measured; `how` says where and when."""
 
@@ -64,7 +65,7 @@ class Measured(Origin):
         return f"measured: {self.how}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Assumed(Origin):
     """What no setting says; `why` is the reason for the figure, in words."""
 
@@ -75,7 +76,7 @@ class Assumed(Origin):
         return f"assumed: {self.why}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Given(Origin):
     """Given by the caller (Python, or an option of the command line named in `how`)."""
 
@@ -86,7 +87,7 @@ class Given(Origin):
         return f"given {self.how}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Derived(Origin):
     """Follows from other settings of the host through a coupling; `how` is the sum in words and numbers."""
 
@@ -97,7 +98,7 @@ class Derived(Origin):
         return f"derived: {self.how}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NotKnown(Origin):
     """Why the value could not be known, and where it would have stood if that is known."""
 
@@ -112,7 +113,7 @@ class NotKnown(Origin):
 # ---------------------------------------------------------------------------------------------- what readers hand on
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Assignment:
     """One line of a file that assigns: `name` as the program spells it, `value` as text (None: no value stands there).
 
@@ -126,7 +127,7 @@ class Assignment:
     section: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refusal:
     """The program does not start with this configuration. `at` is the place, `reason` says why, as the program would.
 
@@ -139,7 +140,7 @@ class Refusal:
     lost: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NeverRead:
     """A file that looks like configuration and that the program never opens, or opens and ignores; `why` says which."""
 
@@ -148,7 +149,7 @@ class NeverRead:
     assignments: tuple[Assignment, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Remark:
     """What a reader noticed on the way and that weakens the answer: an unreadable file, a value that was ignored.
 
@@ -161,7 +162,7 @@ class Remark:
     lost: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setting:
     """A named value in effect.
 
@@ -202,7 +203,7 @@ def reaches(version: str, firsts: tuple[str, ...], branch: int = 2) -> bool | No
     return have[:branch] > max(version_tuple(first)[:branch] for first in firsts)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Since:
     """A value that changed in the releases `firsts`: `then` from there on, `before` in older ones; see `since()`."""
 
@@ -236,7 +237,7 @@ def since(*firsts: str, then: Any, before: Any, unknown: str | None = None) -> S
 REQUIRED: Final = object()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Spec:
     """What a field of a service says about itself, once, for constructor, reader, report and manual page.
 

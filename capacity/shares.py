@@ -7,19 +7,19 @@ and nothing says which of them gives way: what stands inside is therefore one sh
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from capacity.arithmetic import Number, any_unlimited
 from capacity.bill import Bill
 from capacity.errors import BadValue
+from capacity.record import record
 from capacity.walls import Relief, Wall, inside
 
 SHOWN: Final = 8  # parts of a bar that a reader can tell apart
 REST: Final = "everything else"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Share:
     """Bytes of one service (its parts with it) or of one wall, caps and walls taken off. `services` are what it holds.
 
@@ -32,7 +32,7 @@ class Share:
     unlimited: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """One bar of a waterfall, from `start` to `end` in bytes; `kind` is ram, kept, budget, share or headroom."""
 

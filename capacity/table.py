@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from capacity.record import record
 from capacity.service import Service
 from capacity.settings import Setting
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from capacity.host import Host
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """A setting in effect with its program, the program's version, the instance, and the scope that it is set in."""
 

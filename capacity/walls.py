@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from capacity.arithmetic import UNLIMITED, Number, above, any_unlimited, choose, smaller, times
+from capacity.record import record
 from capacity.service import Cap, Claim, Service
 from capacity.settings import Setting, setting
 
@@ -52,7 +53,7 @@ class Wall(Service):
                 yield f"unit:{self.name}", limit
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record
 class Relief:
     """A negative line of a bill: what a cap or a wall takes off. Bytes; `both` is what it takes off RAM + swap.
 

@@ -43,7 +43,7 @@ def finding(host: Host, code: str, words: str = ""):
 
 @pytest.mark.parametrize("name", sorted(MEMBERS))
 def test_the_shipped_example_is_the_tree(name: str) -> None:
-    assert capacity.example(name).read_bytes() == archive(MEMBERS[name])
+    assert Path(capacity.example(name)).read_bytes() == archive(MEMBERS[name])
 
 
 # ---------------------------------------------------------------------------------------------- before

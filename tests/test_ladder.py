@@ -7,7 +7,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "capacity"
 RUNGS = [
-    ("errors", "arithmetic", "units"),
+    ("errors", "arithmetic", "units", "record"),
     ("settings",),
     ("service", "findings"),
     ("root",),

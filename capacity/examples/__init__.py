@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from capacity.errors import UnknownName
 
-_HERE = Path(__file__).parent
+_HERE = os.path.dirname(__file__)
+_ENDING = ".tar.gz"
 
 
 def names() -> tuple[str, ...]:
     """The names of the examples."""
-    return tuple(sorted(path.name.removesuffix(".tar.gz") for path in _HERE.glob("*.tar.gz")))
+    return tuple(sorted(name.removesuffix(_ENDING) for name in os.listdir(_HERE) if name.endswith(_ENDING)))
 
 
-def example(name: str) -> Path:
+def example(name: str) -> str:
     """The path of an example's archive, for `read_host`: `incident-before`, `incident-after-first-fix`.
 
     Raises UnknownName.
     """
-    path = _HERE / f"{name}.tar.gz"
     if name not in names():
         raise UnknownName(name, known=names())
-    return path
+    return os.path.join(_HERE, name + _ENDING)

@@ -6,17 +6,17 @@ is not the same as not existing. Password fields are never kept or shown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from capacity.errors import NotReadable
+from capacity.record import record
 from capacity.settings import File
 
 if TYPE_CHECKING:
     from capacity.root import Root
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Account:
     """A user: `gids` are the primary group and every group that lists the user."""
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final
 
 from capacity.arithmetic import UNKNOWN, UNLIMITED
 from capacity.errors import NotReadable
 from capacity.readers.proc import lines, number, odd, unreadable
+from capacity.record import record
 from capacity.settings import File, NotKnown, Remark, Setting
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ _FILES: Final[Mapping[int, Mapping[str, str]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CGroup:
     """One control group. `path` is as in /proc/PID/cgroup (`/system.slice/nginx.service`), `version` is 1 or 2.
 
@@ -127,8 +128,7 @@ def groups(root: Root, *, depth: int = MAX_DEPTH, number_of_groups: int = MAX_GR
             cut = cut or len(parts) == depth
     if cut and "/" in found:
         note = Remark(File(_folder(which, ())), f"not every group was read: {depth} levels, {number_of_groups} groups")
-        top = found["/"]
-        found["/"] = CGroup(**{name: getattr(top, name) for name in top.__slots__} | {"remarks": (*top.remarks, note)})
+        found["/"] = replace(found["/"], remarks=(*found["/"].remarks, note))
     return found
 
 

@@ -218,14 +218,14 @@ class _Reader:
             data = self.root.read(path)
         except (Missing, LinkLoop) as error:
             lost = not self.root.live and isinstance(error, Missing)
-            self.refuse(at, f'open() "{_printable(path)}" failed: {error.why}', lost)
+            self.refuse(at, f"open() {_printable(path)} failed: {error.why}", lost)
             return
         except NotReadable as error:
             directory = self.root.kind(path) == "dir"
-            self.refuse(at, f'"{_printable(path)}" was not read: {error.why}', not directory)
+            self.refuse(at, f"{_printable(path)} was not read: {error.why}", not directory)
             return
         if any(place == opened.place for opened in self._open):
-            self.refuse(at, f'"{_printable(path)}" includes itself, without end')
+            self.refuse(at, f"{_printable(path)} includes itself, without end")
             return
         self._bytes += len(data)
         if len(self.files) >= MOST_FILES or self._bytes > MOST_BYTES:
@@ -267,7 +267,8 @@ class _Reader:
         """The end of a file, which must have closed what it opened."""
         block = self._blocks[-1].directive
         if len(self._blocks) > opened.depth and block is not None:
-            reason = f'unexpected end of file, expecting "}}"; the block "{block.name}" of line {block.at.line} is open'
+            opening = f"{rules.quoted(block.name)} of line {block.at.line}"
+            reason = f'unexpected end of file, expecting "}}"; the block {opening} is open'
             self.refuse(opened.source.after(len(opened.source.data)), reason)
         self._close(opened.depth)
 
@@ -338,7 +339,7 @@ class _Reader:
             return
         folder = _folder_before_wildcard(pattern)
         if not opened.pending and self.root.kind(folder) != "dir":  # an empty folder is as it is shipped
-            reason = f"nothing matches '{_printable(pattern)}': no directory {_printable(folder)}"
+            reason = f"nothing matches {_printable(pattern)}: no directory {_printable(folder)}"
             self.remarks.append(Remark(opened.include, reason))
 
     def judge(self, main: str) -> None:
@@ -356,5 +357,5 @@ def _folder_before_wildcard(pattern: str) -> str:
 
 
 def _printable(path: str) -> str:
-    """A path for people: its bytes as UTF-8, else Latin-1."""
-    return text_of(os.fsencode(path))
+    """A path for people: its bytes as UTF-8, else Latin-1, in quotes."""
+    return rules.quoted(text_of(os.fsencode(path)))

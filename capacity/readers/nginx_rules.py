@@ -101,7 +101,6 @@ _GROUPS: Final = (  # places, fewest and most words, names
     ("http server location upstream", 1, 2, "keepalive_timeout"),
     ("http server", 2, 2, "large_client_header_buffers"),
     ("http server location", 1, 2, "open_file_cache"),
-    ("http server", 1, 2, "ssl_session_cache"),
     ("server location", 1, 1, "referer_hash_bucket_size referer_hash_max_size"),
     ("server location", 2, MANY, "try_files"),
     ("location", 1, 1, "alias"),
@@ -139,7 +138,7 @@ def complaint(
         return f"unknown directive: {'a byte order mark' if mark else 'it'} stands in no name of a directive"
     fewest, most, places = _BLOCKS.get(name, (0, 0, None))
     if places is None or (name == "server" and place == "upstream"):
-        return _simple_complaint(place, name, len(words), block, seen)
+        return _simple_complaint(place, name, words, block, seen)
     reason = ""
     if place not in places:
         reason = f'"{name}" directive is not allowed here'
@@ -152,28 +151,44 @@ def complaint(
     elif name in _SINGLE_BLOCKS and name in seen:
         reason = f'"{name}" directive is duplicate'
     elif name == "upstream" and f"upstream {words[0].lower()}" in seen:
-        reason = f'duplicate upstream "{words[0]}"'
+        reason = f"duplicate upstream {quoted(words[0])}"
     seen.add(f"upstream {words[0].lower()}" if name == "upstream" and words else name)
     return reason
 
 
-def _simple_complaint(place: str, name: str, words: int, block: bool, seen: set[str]) -> str:
+def _simple_complaint(place: str, name: str, words: tuple[str, ...], block: bool, seen: set[str]) -> str:
     """The same for a directive without a block."""
     known = _ONCE.get(name)
     if known is None:
-        return ""
+        return _named_complaint(place, name, words, seen)
     places, fewest, most = known
     if place not in places:
         return f'"{name}" directive is not allowed here' if place != "stream" else ""
     if block:
         return f'directive "{name}" is not terminated by ";"'
-    if not fewest <= words <= most:
+    if not fewest <= len(words) <= most:
         return f'invalid number of arguments in "{name}" directive'
     key = "root" if name == "alias" else name  # one setting to nginx
     if key in seen:
         return f'"{name}" directive is duplicate'
     seen.add(key)
     return ""
+
+
+def _named_complaint(place: str, name: str, words: tuple[str, ...], seen: set[str]) -> str:
+    """The same for directives that may stand twice, but not with the same first word."""
+    if (place, name) not in (("server", "listen"), ("http", "log_format")) or not words:
+        return ""
+    key = f"{name} {words[0]}"
+    if key in seen:
+        return f"a duplicate {name} {quoted(words[0])}"
+    seen.add(key)
+    return ""
+
+
+def quoted(text: str) -> str:
+    """A word of the configuration for a message: in quotes, cut short, signs that do not print left out."""
+    return '"' + "".join(sign for sign in text[:200] if sign.isprintable()) + ('..."' if len(text) > 200 else '"')
 
 
 def location_of(words: tuple[str, ...]) -> tuple[str, str]:
@@ -191,17 +206,17 @@ def _location_complaint(words: tuple[str, ...], around: tuple[str, ...] | None, 
     """The same for a location, which may stand in another one (`around`) only where requests could come to it."""
     kind, name = location_of(words)
     if not kind:
-        return f'invalid location modifier "{words[0]}"'
+        return f"invalid location modifier {quoted(words[0])}"
     if around is not None:
         outer_kind, outer = location_of(around)
         if outer_kind in ("exact", "named"):
-            return f'location "{name}" cannot be inside the {outer_kind} location "{outer}"'
+            return f"location {quoted(name)} cannot be inside the {outer_kind} location {quoted(outer)}"
         if kind == "named":
-            return f'named location "{name}" can be on the server level only'
+            return f"named location {quoted(name)} can be on the server level only"
         if kind != "regex" and not name.startswith(outer):
-            return f'location "{name}" is outside location "{outer}"'
+            return f"location {quoted(name)} is outside location {quoted(outer)}"
     key = f"{kind} {name}"
     if kind in ("exact", "prefix") and key in seen:
-        return f'duplicate location "{name}"'
+        return f"duplicate location {quoted(name)}"
     seen.add(key)
     return ""

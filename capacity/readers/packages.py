@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from capacity.errors import NotReadable
+from capacity.record import record
 from capacity.settings import File, Remark
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ RPM: Final = tuple(
 MAX_CHANGELOG: Final = 64 * 1024  # bytes of text looked at; the newest entry comes first
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Distribution:
     """What os-release(5) says: `id` (debian), `version` (12), `codename` (bookworm), `like` (what it descends from)."""
 
@@ -44,7 +44,7 @@ class Distribution:
     at: File
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Package:
     """An installed package: `version` as the database spells it (`1:10.11.11-0+deb12u1`), `published` if known."""
 
@@ -55,7 +55,7 @@ class Package:
     published: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Installed:
     """The packages that were asked for and are installed, by name; `remarks` say why others cannot be known.
 

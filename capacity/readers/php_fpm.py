@@ -19,6 +19,7 @@ from capacity.readers import php_fpm_rules as rules
 from capacity.readers.php_ini import ini_line_items
 from capacity.readers.php_ini_text import ENTRY, ERROR, SECTION, Item, Variables, path_of, to_int
 from capacity.readers.php_layers import PhpAssignment
+from capacity.record import record
 from capacity.settings import File, Refusal, Remark
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class PoolText:
         return None if found.unknown else to_int(found.value or "")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FpmConfiguration:
     """What one master is told: its global section, its pools in the order of their first header, and what stops it.
 

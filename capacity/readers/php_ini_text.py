@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from capacity.readers import masking
+from capacity.record import record
 from capacity.settings import File
 
 SECTION: Final = "section"
@@ -65,7 +65,7 @@ _OPEN_NAMES_KEPT: Final = 2000
 _SESSION_SECRET = re.compile(r"auth\s*[=\[]", re.I)  # session.save_path = "tcp://host:6379?auth=..."
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Item:
     """One statement. `kind` is section, entry (`name = value`), array (`name[key] = value`) or error (then `value` says
     what the parser met, and nothing of this text is read after it).

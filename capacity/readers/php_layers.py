@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from capacity.errors import NotReadable
 from capacity.readers.php_ini import ini_items, ini_line_items
 from capacity.readers.php_ini_text import ENTRY, ERROR, SECTION, Item, Variables
+from capacity.record import record
 from capacity.settings import Assignment, File, Refusal, Remark
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ CORE: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PhpAssignment(Assignment):
     """An assignment of PHP's: `layer` says where it stands (php.ini, conf.d, -d, php_value, ...).
 
@@ -51,7 +52,7 @@ class PhpAssignment(Assignment):
     unknown: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Special:
     """A `[PATH=]` or `[HOST=]` section: `kind` PATH or HOST, `key` the directory or the host name in lower case."""
 

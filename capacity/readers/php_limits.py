@@ -20,6 +20,7 @@ from capacity.readers.php_ini import ini_line_items
 from capacity.readers.php_ini_text import ENTRY, Variables
 from capacity.readers.php_layers import PhpAssignment, PhpLayers
 from capacity.readers.php_sizes import Limit, php_limit, php_quantity
+from capacity.record import record
 from capacity.settings import Default, File, NotKnown, Origin, Remark, Setting
 from capacity.units import MiB
 
@@ -34,7 +35,7 @@ BUILT_IN_PERCENT: Final = 200  # measured on 8.2.36: unset behaves as 200
 Read = Callable[[str], Limit]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InForce:
     """A PHP setting in effect for some requests of a pool.
 
@@ -47,7 +48,7 @@ class InForce:
     refused: tuple[Remark, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FastCgi:
     """What a web server's location sends: `where` names it for people; assignments in the order in which they win."""
 

@@ -8,12 +8,12 @@ measured; PHP before 8.2 has the same last-character rule without warnings and w
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from capacity.arithmetic import UNLIMITED, Number
 from capacity.errors import BadValue
 from capacity.readers.php_ini_text import TRUE_WORDS, to_int
+from capacity.record import record
 from capacity.units import KiB, MiB
 
 BLANK: Final = " \t\n\r\v\f"
@@ -28,7 +28,7 @@ _FACTORS: Final = {"k": KiB, "m": KiB**2, "g": KiB**3}
 _PREFIXES: Final = {"x": 16, "o": 8, "b": 2}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Quantity:
     """A size as PHP reads it: `value` is the unsigned 64-bit number it computes with, `warning` what PHP would say."""
 
@@ -105,7 +105,7 @@ def _number(digits: str, base: int) -> int:
     return int(digits or "0", base) if len(digits) <= 64 else WORD
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limit:
     """A memory_limit as PHP takes it: `value` in bytes or UNLIMITED; None where PHP refuses it and keeps what it had.
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 from capacity.arithmetic import UNLIMITED
 from capacity.errors import NotReadable
 from capacity.readers.masking import masked
+from capacity.record import record
 from capacity.settings import File, Remark, Setting
 from capacity.units import PAGE, KiB
 
@@ -25,7 +26,7 @@ _FIELD = re.compile(r"([^:\s][^:]*):\s*(\d+)(?:\s+(kB))?\s*")
 _MAX_DIGITS: Final = 20  # of a 64-bit counter; int() of very long digit strings is slow, and refused by Python
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Facts:
     """Named values of one kernel file, in the order of the file; `remarks` are the lines that gave none."""
 
@@ -162,7 +163,7 @@ def sysctls(root: Root, names: tuple[str, ...] = SYSCTLS) -> Facts:
     return Facts(settings, tuple(remarks))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Zone:
     """One memory zone of one node, in pages (mm/vmstat.c, zoneinfo_show_print); None where the line is missing."""
 
@@ -274,7 +275,7 @@ def kernel_command_line(root: Root) -> tuple[str, ...]:
         return ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SwapArea:
     """One line of /proc/swaps: a device or file of `size` bytes, of which `used` bytes are taken."""
 
@@ -309,7 +310,7 @@ def swaps(root: Root) -> tuple[list[SwapArea], tuple[Remark, ...]] | None:
     return areas, tuple(remarks)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Zram:
     """A compressed RAM disk (admin-guide/blockdev/zram.rst), in bytes; None where a file is missing.
 
@@ -346,7 +347,7 @@ def zrams(root: Root) -> list[Zram]:
     return devices
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HugePages:
     """Pages of one huge size on this kernel: `page` bytes each; the rest are counts (vm/hugetlbpage.rst)."""
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
 
 from capacity.errors import Missing, NotReadable
 from capacity.readers.masking import masked
 from capacity.readers.proc import lines, number, odd, signed, unreadable
+from capacity.record import record
 from capacity.settings import File, Remark
 from capacity.units import KiB
 
@@ -27,7 +28,7 @@ KTHREADD: Final = 2  # the parent of every kernel thread (kernel/kthread.c)
 _SIZE = re.compile(r"(\d+) kB")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Process:
     """One process. `status` and `rollup` map the kernel's own field names to bytes; the properties name the usual ones.
 

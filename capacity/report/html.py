@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +19,7 @@ from capacity.bill import Bill
 from capacity.findings import Edit, Finding, Mark
 from capacity.formula import Explanation
 from capacity.host import SCENARIOS, Host, Scenario
+from capacity.record import record
 from capacity.report.document import assumptions, not_known
 from capacity.report.words import amount, headline, ram, sanitize, size
 from capacity.settings import NotKnown, Setting
@@ -34,7 +34,7 @@ AROUND: Final = 90  # characters of a source line that are shown on either side 
 Draw = Callable[[str], "Axes"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Figure:
     """A picture in two colours of ink (data: addresses), what it says for those who cannot see it, and its numbers."""
 
@@ -175,7 +175,7 @@ def _svg(draw: Draw, ink: str) -> tuple[str, int]:
 # ---------------------------------------------------------------------------------------------- findings
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """A marked line of a file: the text before the value, the value, the text after it, and the words under it."""
 
@@ -198,7 +198,7 @@ class Source:
         return ("-" if self.loser else "^") * max(1, len(self.value))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Card:
     """A finding as the page shows it: its marked lines, one group a file, and its fix as an edit or as words."""
 
@@ -233,7 +233,7 @@ def _columns(text: str) -> str:
 # ---------------------------------------------------------------------------------------------- every byte
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Foldable:
     """Every line of one service of the bill, the largest first, and their sum (None where one has no limit)."""
 

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from capacity.errors import LinkLoop, Missing, NotReadable, TooLarge
+from capacity.record import record
 from capacity.root.pattern import literal, matcher
 
 MAX_LINKS = 40  # Linux, MAXSYMLINKS
@@ -22,7 +23,7 @@ FLAT_SIZE = 4096  # bytes; a link's target is shorter (PATH_MAX)
 OWNER_SAMPLE = 1000  # entries looked at before owners are taken for lost
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Status:
     """What stat(2) says of a path after its links: `mode` permission bits, `uid` and `gid` numbers, `size` bytes of a
     file (0 for anything else, and for what /proc makes up as it is read), `kind` file, dir or other.

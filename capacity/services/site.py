@@ -16,6 +16,7 @@ from capacity.readers.cgroups import CGroup, groups
 from capacity.readers.packages import Installed, Package, installed
 from capacity.readers.processes import Process, processes
 from capacity.readers.systemd import Units, units
+from capacity.record import record
 from capacity.root import Root
 from capacity.settings import NeverRead, Refusal, Remark, Setting
 
@@ -30,7 +31,7 @@ PACKAGES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seen:
     """A program that was found, priced or not: `enabled` None where nothing says whether it starts.
 
@@ -46,7 +47,7 @@ class Seen:
     unit: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Declared:
     """A process that the caller declared: `--process NAME=BYTES[xCOUNT]`."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from capacity.errors import NotReadable
 from capacity.readers.systemd.words import Malformed, Specifiers, next_word, text_of
+from capacity.record import record
 from capacity.settings import Assignment, File, Refusal, Remark
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _DOUBLE: Final = '"\\`$'  # what a backslash protects inside double quotes
 MAX_FILES: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Environment:
     """Variables by name with the place that set them last. `unread` are files that could not be read: what they would
     set is not known. `missing` are files without which the unit does not start (no `-` before their path).

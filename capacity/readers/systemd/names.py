@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from capacity.errors import NotReadable
+from capacity.record import record
 
 if TYPE_CHECKING:
     from capacity.root import Root
@@ -38,7 +39,7 @@ _NAME = re.compile(r"(?P<prefix>[0-9A-Za-z:_.\\-]+)(?:(?P<at>@)(?P<instance>[0-9
 _ESCAPED = re.compile(r"\\x([0-9A-Fa-f]{2})")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnitName:
     """A unit's name in its parts: `php-fpm@8.2.service` is prefix `php-fpm`, instance `8.2`, type `service`.
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from capacity.readers.masking import is_secret, shown
+from capacity.record import record
 from capacity.settings import Assignment, File
 
 MAX_LINE: Final = 1024 * 1024  # LONG_LINE_MAX: a line of this many bytes is refused
@@ -22,7 +22,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\"'\\]")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fault:
     """What systemd says of a line: `fatal` ends the file there, else only the line is ignored."""
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from capacity.readers.masking import masked
 from capacity.readers.systemd.names import UnitName, unescaped
+from capacity.record import record
 from capacity.settings import File
 
 _BLANK: Final = b" \t\n\r"
@@ -32,7 +33,7 @@ class Malformed(Exception):
     """Quotes that do not close, or an escape that does not exist; caught by the caller in this package."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Command:
     """One command of an Exec line. `path` is what is run, `words` its arguments with the name it is given first.
 

@@ -7,7 +7,7 @@ seen and not priced with MariaDB's defaults.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from capacity.readers import proc
@@ -15,6 +15,7 @@ from capacity.readers.mariadb_flavour import Flavour, flavour_of
 from capacity.readers.mariadb_options import Effective, effective
 from capacity.readers.option_files import OptionFiles, read_option_files
 from capacity.readers.systemd import manager_defaults
+from capacity.record import record
 from capacity.services.mariadb.claims import MariaDb
 from capacity.services.site import Seen, Site
 from capacity.services.slices import slice_path
@@ -35,7 +36,7 @@ NOT_COPIED: Final = "enabled at boot, and its unit is not in this tree: what it 
 MMAP_THRESHOLD: Final = 128 * 1024  # mallopt(3): as low as that, every large block goes back when it is freed
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Server:
     """A server as it would be started. `enabled` None: nothing says."""
 

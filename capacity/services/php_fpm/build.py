@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from capacity.arithmetic import UNKNOWN, UNLIMITED
@@ -17,6 +16,7 @@ from capacity.readers.php_limits import (
     setting_in_force,
 )
 from capacity.readers.php_sizes import Limit, apc_memory, opcache_memory, php_bytes, php_flag
+from capacity.record import record
 from capacity.services.php_fpm import web
 from capacity.services.php_fpm.claims import PhpFpm, PhpFpmPool
 from capacity.services.php_fpm.versions import hard_limit_percent
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 PROGRAM: Final = "php-fpm"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sources:
     """Everything that was read for one master; `locations` are those of web servers that may speak to its pools."""
 

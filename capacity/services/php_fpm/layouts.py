@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from capacity.record import record
 from capacity.root import Root
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Layout:
     """One way to lay out a master. `main` may hold `{v}` or `{n}`; `program` is a pattern for the path of its program.
 
@@ -67,7 +67,7 @@ TABLE: Final = (
 _VERSION: Final = {"{v}": r"(?P<v>\d+\.\d+)", "{n}": r"(?P<n>\d+)"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """A layout with its version filled in; `version` is `8.3`, or empty where no path tells it."""
 

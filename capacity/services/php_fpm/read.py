@@ -8,11 +8,11 @@ copied tree, where what is missing is usually lost, what was read is priced and 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from capacity.readers.php_fpm import read_fpm
 from capacity.readers.php_layers import PhpLayers, read_php_layers
+from capacity.record import record
 from capacity.services.php_fpm import layouts
 from capacity.services.php_fpm.build import PROGRAM, Sources, master_of
 from capacity.services.php_fpm.web import locations
@@ -29,7 +29,7 @@ FALLBACK = ("8.3.0",)  # from there on ${NAME:-text} is read
 NOT_COPIED = "enabled at boot, and its unit is not in this tree: what it is started with is not known"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Master:
     """A master as it would be started: its main file, arguments and environment. `enabled` None: nothing says."""
 
