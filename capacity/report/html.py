@@ -50,6 +50,8 @@ class Figure:
 def report(host: Host, scenario: Scenario = "reachable") -> str:
     """The whole report as text: HTML with everything it needs inside. Raises BadValue for a host of arrays."""
     bills = {name: host.bill(name) for name in SCENARIOS}
+    for one in bills.values():
+        plots.finding(one)  # refuses arrays, before anything is worded
     bill = bills[scenario]
     return _template().render(
         host=host, bill=bill, bills=bills, scenario=scenario, version=capacity.__version__,

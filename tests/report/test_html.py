@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import capacity
+from capacity.errors import BadValue
 from capacity.findings import Edit, Finding, Mark
 from capacity.host import Host
 from capacity.memory import Memory
@@ -295,6 +297,19 @@ def test_a_host_without_ram_and_one_without_limit_have_a_report() -> None:
     text = report(made("web1", Process(name="cache", private=capacity.UNLIMITED)))
     assert "no limit" in section(text, "bytes")
     assert "no limit for cache" in (Page(text).of("img")[0]["alt"] or "")
+
+
+def test_a_host_of_arrays_has_no_report() -> None:
+    with pytest.raises(BadValue, match="one host"):
+        report(made("web1", Process(name="java", private=[GiB, 2 * GiB])))  # type: ignore[arg-type]
+    with pytest.raises(BadValue, match="one host"):
+        report(made("web1", memory=Memory(name="kernel", mem_total=[16 * GiB, 32 * GiB])))  # type: ignore[arg-type]
+
+
+def test_headings_skip_no_level(page: str) -> None:
+    levels = [int(tag[1]) for tag, _ in Page(page).elements if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(after - level <= 1 for level, after in itertools.pairwise(levels))
 
 
 # ---------------------------------------------------------------------------------------------- hostile text
