@@ -200,6 +200,24 @@ def test_refusal_points_at_its_line(line: str, reason: str, tmp_path: Path) -> N
     assert reason in refusal.reason
 
 
+@pytest.mark.parametrize(
+    ("least", "most", "start", "starts"),
+    [
+        (2, 4, 2, True),
+        (2, 4, 4, True),
+        (2, 4, 1, False),
+        (2, 4, 5, False),
+        (4, 2, 3, False),
+        (5, 5, 5, True),
+        (2, 6, 2, False),
+    ],
+)
+def test_spare_servers(least: int, most: int, start: int, starts: bool, tmp_path: Path) -> None:
+    text = GOOD.replace("static", "dynamic")
+    text += f"pm.min_spare_servers={least}\npm.max_spare_servers={most}\npm.start_servers={start}\n"
+    assert (read(tmp_path, text).refusals == ()) == starts
+
+
 def test_refusal_of_a_pool_points_at_its_header(tmp_path: Path) -> None:
     assert reasons(read(tmp_path, "\n[www]\nuser=x\nlisten=/s\n")) == [
         ("[pool www] the process manager is missing (static, dynamic or ondemand)", 2, False)

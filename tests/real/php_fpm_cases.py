@@ -193,6 +193,17 @@ RULES = [
             extra="pm.min_spare_servers=2\npm.max_spare_servers=4\npm.start_servers=5\n",
         ),
     ),
+    *(
+        Case(
+            f"start_at_{start}",
+            pool(
+                manager="dynamic",
+                children="4",
+                extra=f"pm.min_spare_servers=2\npm.max_spare_servers=4\npm.start_servers={start}\n",
+            ),
+        )
+        for start in (1, 2, 4)
+    ),
     Case("spares_ignored_under_static", pool(extra="pm.min_spare_servers=20\npm.max_spare_servers=4\n")),
     Case("ondemand", pool(manager="ondemand", children="9", extra="pm.process_idle_timeout = 1m\n")),
     Case("ondemand_without_idle_time", pool(manager="ondemand", extra="pm.process_idle_timeout = 0\n")),

@@ -55,6 +55,7 @@ SPECIALS = {
     "refused": "[PATH={dir}]\nmemory_limit = 71MB\n",
     "refused_over_a_good_one": "[PATH={dir}]\nmemory_limit = 71MB\n[PATH=/tmp]\nmemory_limit = 72M\n",
     "two_lines": "[PATH={dir}]\nmemory_limit = 71M\nmemory_limit = 73M\n",
+    "two_lines_the_last_refused": "[PATH={dir}]\nmemory_limit = 71M\nmemory_limit = 73MB\n",
     "host": "[HOST=Example.COM]\nmemory_limit = 71M\n",
     "host_and_path": "[HOST=example.com]\nmemory_limit = 71M\n[PATH={dir}]\nmemory_limit = 72M\n",
     "other_host": "[HOST=example.org]\nmemory_limit = 71M\n",
