@@ -119,6 +119,8 @@ def host_of(options: argparse.Namespace) -> Host:
     """The host that the arguments name, with everything they give. Raises CapacityError."""
     from capacity.reading import read_host
 
+    if options.example and options.root and options.command == "explain" and options.name is None:
+        options.root, options.name = None, options.root
     if options.example and options.root:
         raise UnknownFlag("give ROOT or --example, not both")
     if options.example:

@@ -31,8 +31,8 @@ _UNIT_ENDINGS = (".slice", ".service", ".scope")
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Host:
     """One machine. `programs` are all that were found, priced or not; `refusals`, `never_read`, `remarks` and `doubts`
-    are what became of the rest. `table` makes the rows of settings that no service has as a field. `alert` is in
-    percent of MemTotal.
+    are what became of the rest. `table` makes the rows of settings that no service has as a field. `flattened` are
+    links that the copy holds as text files. `alert` is in percent of MemTotal.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Host:
     remarks: tuple[Remark, ...] = ()
     doubts: tuple[str, ...] = ()
     table: Callable[[], Iterable[Any]] = tuple
+    flattened: tuple[str, ...] = ()
     alert: int = 85
 
     def bill(self, scenario: Scenario = "reachable", *, alert: int | None = None) -> Bill:

@@ -52,14 +52,11 @@ def read_host(
     ram = read_memory(site, total, len(priced - {"process"}))
     site.remarks += [Remark(File(path), "permission denied: not looked at", True) for path in root.denied]
     site.doubts += [f"{remark.at}: {remark.message}" for remark in site.remarks if remark.lost]
-    site.remarks += [
-        Remark(File(path), "a link written out as a text file: read as the link") for path in root.flattened
-    ]
     host = Host(
         name=_name(site), memory=ram, services=services, walls=walls, cpus=_cpus(site, cpus),
         programs=tuple(site.seen), refusals=tuple(site.refusals), never_read=tuple(site.never_read),
         remarks=tuple(dict.fromkeys(site.remarks)), doubts=tuple(dict.fromkeys(site.doubts)),
-        table=lambda: _rows(site), alert=alert,
+        table=lambda: _rows(site), flattened=root.flattened, alert=alert,
     )  # fmt: skip
     return _assumed(host, assume or {})
 

@@ -227,6 +227,7 @@ class Service:
 
     program: ClassVar[str] = ""
     part_field: ClassVar[str] = ""
+    stands_for: ClassVar[Mapping[str, str]] = {}  # an assumption without a limit, and the property that it then is
 
     name: str
     version: str = ""

@@ -55,7 +55,7 @@ class Taken:
     turned: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False, eq=False)
 class Arguments:
     """What all passes took.
 
@@ -125,7 +125,7 @@ def _words(arguments: Sequence[str], at: File, origin: Origin) -> list[_Word]:
     return words
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False, eq=False)
 class _Taking:
     result: Arguments
     program: str

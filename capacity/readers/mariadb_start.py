@@ -38,7 +38,7 @@ _U32: Final = 1 << 32
 _U64: Final = 1 << 64
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False, eq=False)
 class Start:
     """The settings of one server while it starts; `settings` is changed in place."""
 

@@ -121,7 +121,9 @@ def read_option_files(
     """
     known = environment or {}
     head = defaults_arguments(arguments)
-    suffix = head.suffix or known.get("MARIADB_GROUP_SUFFIX") or known.get("MYSQL_GROUP_SUFFIX") or ""
+    suffix = head.suffix
+    if suffix is None:
+        suffix = known.get("MARIADB_GROUP_SUFFIX", known.get("MYSQL_GROUP_SUFFIX", ""))
     groups = groups_of(version, flavour)
     if suffix:
         groups += tuple(group + suffix.lower() for group in groups)
@@ -170,7 +172,7 @@ def _main_files(head: Defaults, environment: Mapping[str, str], version: str) ->
     return [*files, ("~/.my.cnf", False)]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False, eq=False)
 class _Reading:
     """One run through the files; collects what OptionFiles shows."""
 
@@ -224,7 +226,7 @@ class _Reading:
             return None
         except NotReadable as error:
             self.unread.append(path)
-            self.remarks.append(Remark(File(path), f"not read here ({error.why}): what it sets is not known"))
+            self.remarks.append(Remark(File(path), f"not read here ({error.why}): what it sets is not known", True))
             return None
         self.size += len(data)
         if len(self.files_read) >= MOST_FILES or self.size > MOST_BYTES:
@@ -272,7 +274,7 @@ class _Reading:
         if depth == 0:
             self.refusals.append(Refusal(self.program, line.at, failed, lost))
             return True
-        self.remarks.append(Remark(line.at, f"{failed}: the server reads no further in this file"))
+        self.remarks.append(Remark(line.at, f"{failed}: the server reads no further in this file", lost))
         return lost
 
     def _group(self, line: Line) -> str:
@@ -317,7 +319,9 @@ class _Reading:
             if self.root.kind(directory) == "file":
                 return f"Can't read dir of '{directory}' (not a directory)"
             self.unread.append(directory)
-            self.remarks.append(Remark(line.at, f"{directory}: not listed here ({error.why}): its files are not known"))
+            self.remarks.append(
+                Remark(line.at, f"{directory}: not listed here ({error.why}): its files are not known", True)
+            )
             return ""
         self.included.append(directory)
         for name in names:

@@ -7,7 +7,7 @@ The schema is `capacity/report/schema.json`; every output validates against it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from capacity.arithmetic import UNKNOWN, Number
@@ -15,6 +15,7 @@ from capacity.bill import Bill, Verdict
 from capacity.findings import Edit, Finding
 from capacity.formula import formula_of
 from capacity.host import SCENARIOS, Host, Scenario
+from capacity.record import record
 from capacity.service import Claim, Service
 from capacity.settings import File, NotKnown, Origin, Setting
 from capacity.walls import Relief
@@ -50,8 +51,14 @@ def document(host: Host, scenario: Scenario = "reachable", *, fail_on: Verdict =
             for e in host.exposures()
         ],
         "assumptions": [
-            {"name": name, "value": plain(setting.value), "origin": origin(setting.origin), "why": why}
-            for name, setting, why in assumptions(host)
+            {
+                "name": one.name,
+                "address": one.address,
+                "value": "infinity" if _endless(one.value) else plain(one.value),
+                "origin": origin(one.setting.origin),
+                "why": one.why,
+            }
+            for one in assumptions(host)
         ],
         "refuses": _refuses(host),
         "never_read": [{"file": one.path, "why": one.why} for one in host.never_read],
@@ -79,16 +86,34 @@ def settings_document(host: Host) -> dict[str, Any]:
     }
 
 
-def assumptions(host: Host) -> Iterable[tuple[str, Setting, str]]:
-    """What no setting says and a bill may need: (`program.field` of each service, its Setting, the reason)."""
-    for service in host.services:
-        for one in (service, *service.parts):
-            for field, spec in type(one).specs().items():
-                if spec.kind != "setting" and one.program != "process":
-                    yield f"{one.address}.{field}", one.known[field], spec.doc
+@record
+class Assumption:
+    """What no setting says: `name` is PROGRAM.FIELD as `--assume` takes it, `address` the one service or part."""
+
+    name: str
+    address: str
+    value: Any
+    setting: Setting
+    why: str
+
+
+def assumptions(host: Host) -> Iterator[Assumption]:
+    """What no setting says and a bill may need, of every service and part, and of the budget where it was assumed.
+
+    A field that stands for another one's value until it is given is shown with that value.
+    """
+    for one in services_of(host):
+        for field, spec in type(one).specs().items():
+            if spec.kind != "setting" and one.program != "process":
+                setting = one.known[field]
+                value = setting.value
+                if _endless(value) and field in one.stands_for:
+                    value = getattr(one, one.stands_for[field])
+                yield Assumption(f"{one.program}.{field}", f"{one.address}.{field}", value, setting, spec.doc)
     for field, spec in type(host.memory).specs().items():
-        if spec.kind == "assumption" and host.memory.known[field].origin.kind == "assumed":
-            yield f"kernel.{field}", host.memory.known[field], spec.doc
+        setting = host.memory.known[field]
+        if spec.kind == "assumption" and setting.origin.kind == "assumed":
+            yield Assumption(f"kernel.{field}", f"kernel.{field}", setting.value, setting, spec.doc)
 
 
 def not_known(host: Host, bills: Iterable[Bill]) -> list[str]:

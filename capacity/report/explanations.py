@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from capacity.arithmetic import UNLIMITED
 from capacity.bill import Bill
 from capacity.errors import UnknownName
 from capacity.formula import Explanation
 from capacity.host import Host
+from capacity.report.document import Assumption
 from capacity.report.lines import Styled
 from capacity.report.words import sanitize, size
 from capacity.settings import Setting
@@ -56,14 +58,15 @@ def _exact(total: object) -> str:
     return f"{total:,} bytes" if isinstance(total, int) else "no limit"
 
 
-def assumed(rows: Iterable[tuple[str, Setting, str]]) -> Iterator[Styled]:
+def assumed(rows: Iterable[Assumption]) -> Iterator[Styled]:
     """What no setting says: name, value, origin, reason."""
-    for name, setting, why in rows:
-        value = setting.value if isinstance(setting.value, str) else f"{setting.value}"
-        yield Styled(f"{sanitize(name)} = {sanitize(value)}  ({setting.origin.kind})", "bold")
-        yield Styled(f"    {why}")
-        if setting.origin.kind != "assumed":
-            yield Styled(f"    {sanitize(str(setting.origin))}", "dim")
+    for row in rows:
+        value = row.value if isinstance(row.value, str) else "no limit" if row.value == UNLIMITED else f"{row.value:,}"
+        kind = row.setting.origin.kind
+        yield Styled(f"{sanitize(row.name)} = {sanitize(value)}  ({kind}; {sanitize(row.address)})", "bold")
+        yield Styled(f"    {row.why}")
+        if kind != "assumed":
+            yield Styled(f"    {sanitize(str(row.setting.origin))}", "dim")
 
 
 def settings(host: Host) -> Iterator[Styled]:

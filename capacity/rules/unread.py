@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from capacity.arithmetic import UNKNOWN
 from capacity.findings import Finding, Mark, rule
-from capacity.settings import NotKnown, version_tuple
+from capacity.settings import File, NotKnown, version_tuple
 
 if TYPE_CHECKING:
     from capacity.host import Host
@@ -98,3 +98,21 @@ def version_not_known(host: Host, _: Host) -> Iterator[Finding]:
                 "CAP305", "version_not_known", "note",
                 f"the version of {seen.program} {seen.instance} is {have}: the larger value counts where it matters",
             )  # fmt: skip
+
+
+@rule("CAP306", "Host")
+def links_written_out(host: Host, _: Host) -> Iterator[Finding]:
+    """Symbolic links of this tree were written out as text files, and were read as the links that they stand for.
+
+    Why: a checkout without symbolic links leaves the target's path as the content. A real program would read the path
+    as configuration.
+    Fix: copy with tar, which keeps links.
+    Source: git-config(1), core.symlinks.
+    """
+    if host.flattened:
+        first = File(host.flattened[0])
+        more = f" and {len(host.flattened) - 1} more" if len(host.flattened) > 1 else ""
+        yield Finding(
+            "CAP306", "links_written_out", "note", f"{host.flattened[0]}{more}: a link as a text file, read as the link",
+            (Mark(first, ""),),
+        )  # fmt: skip

@@ -9,6 +9,7 @@ what the server takes; it raises a smaller value with a warning, which is the re
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,6 +26,7 @@ class MariaDbSettings(Service):
     """Fields of the datasheet; the formulas stand in `claims`."""
 
     program: ClassVar[str] = "mariadbd"
+    stands_for: ClassVar[Mapping[str, str]] = {"packet": "largest_packet"}
 
     # What the whole server shares
     innodb_buffer_pool_size: Number = size(
