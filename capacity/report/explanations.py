@@ -73,12 +73,11 @@ def settings(host: Host) -> Iterator[Styled]:
     """Every setting in effect, a line each, with where it stands and what it overrode."""
     for row in host.settings:
         head = f"{row.program} {row.instance} {row.scope}"
-        value = f"{row.setting.text} ({row.setting.value})" if row.setting.text else f"{row.setting.value}"
         yield Styled(
-            f"{sanitize(head)}  {sanitize(row.setting.name)} = {sanitize(value)}  {sanitize(str(row.setting.origin))}"
+            f"{sanitize(head)}  {sanitize(row.setting.name)} = {_value(row.setting)}  {sanitize(str(row.setting.origin))}"
         )
         for lost in row.setting.overrode:
-            yield Styled(f"    overrode {sanitize(lost.text or str(lost.value))}  {sanitize(str(lost.origin))}", "dim")
+            yield Styled(f"    overrode {_value(lost)}  {sanitize(str(lost.origin))}", "dim")
 
 
 def _counted(line: Explanation) -> str:
@@ -87,7 +86,12 @@ def _counted(line: Explanation) -> str:
 
 
 def _reads(address: str, setting: Setting) -> Iterator[Styled]:
-    value = f"{setting.text} ({setting.value})" if setting.text else f"{setting.value}"
-    yield Styled(f"    {sanitize(address)} = {sanitize(value)}  {sanitize(str(setting.origin))}")
+    yield Styled(f"    {sanitize(address)} = {_value(setting)}  {sanitize(str(setting.origin))}")
     for lost in setting.overrode:
-        yield Styled(f"      overrode {sanitize(lost.text or str(lost.value))}  {sanitize(str(lost.origin))}", "dim")
+        yield Styled(f"      overrode {_value(lost)}  {sanitize(str(lost.origin))}", "dim")
+
+
+def _value(setting: Setting) -> str:
+    """A value as its file spells it, and what the program makes of it where that is another text."""
+    value = "no limit" if setting.value == UNLIMITED else str(setting.value)
+    return sanitize(f"{setting.text} ({value})" if setting.text and setting.text != value else value)

@@ -113,6 +113,7 @@ def links_written_out(host: Host, _: Host) -> Iterator[Finding]:
         first = File(host.flattened[0])
         more = f" and {len(host.flattened) - 1} more" if len(host.flattened) > 1 else ""
         yield Finding(
-            "CAP306", "links_written_out", "note", f"{host.flattened[0]}{more}: a link as a text file, read as the link",
+            "CAP306", "links_written_out", "note",
+            f"{host.flattened[0]}{more}: a link as a text file, read as the link",
             (Mark(first, ""),),
         )  # fmt: skip
