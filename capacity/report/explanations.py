@@ -73,9 +73,8 @@ def settings(host: Host) -> Iterator[Styled]:
     """Every setting in effect, a line each, with where it stands and what it overrode."""
     for row in host.settings:
         head = f"{row.program} {row.instance} {row.scope}"
-        yield Styled(
-            f"{sanitize(head)}  {sanitize(row.setting.name)} = {_value(row.setting)}  {sanitize(str(row.setting.origin))}"
-        )
+        setting, place = row.setting, sanitize(str(row.setting.origin))
+        yield Styled(f"{sanitize(head)}  {sanitize(setting.name)} = {_value(setting)}  {place}")
         for lost in row.setting.overrode:
             yield Styled(f"    overrode {_value(lost)}  {sanitize(str(lost.origin))}", "dim")
 
