@@ -15,7 +15,7 @@ from capacity.record import record
 
 _WRAP: Final = 1 << 64
 _SIGN: Final = 1 << 63
-_NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?)(\d*)")
+_NUMBER = re.compile(r"[ \t\n\v\f\r]*([+-]?)([0-9]*)")
 _SUFFIXES: Final = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40, "p": 50, "e": 60}
 _DIGITS: Final = 25
 """More digits than 2^64 has: such a number is out of range whatever they are."""
@@ -133,7 +133,7 @@ def _double(option: Option, text: str) -> Value:
     return Value(number, asked, "" if number == asked else f"{asked} is taken as {number}")
 
 
-_DECIMAL = re.compile(r"[ \t]*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_DECIMAL = re.compile(r"[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 def _flag(option: Option, text: str) -> Value:
@@ -167,7 +167,7 @@ def word_index(option: Option, text: str) -> int:
     near = _near(text, option.values, prefixes=True)
     if len(near) == 1:
         return near[0]
-    number = re.fullmatch(r"[ \t\n\v\f\r]*([+-]?)(\d{1,18})", text)
+    number = re.fullmatch(r"[ \t\n\v\f\r]*([+-]?)([0-9]{1,18})", text)
     index = 0 if not text else int(number[2]) if number and (number[1] != "-" or not int(number[2])) else -1
     if not near and 0 <= index < len(option.values):
         return index
@@ -202,7 +202,7 @@ def set_of(option: Option, text: str) -> str:
 def _set_number(option: Option, text: str) -> int:
     if _folded(text) == "all":
         return (1 << len(option.values)) - 1
-    if re.fullmatch(r"[ \t]*\+?\d{1,18}", text) and int(text) < 1 << len(option.values):
+    if re.fullmatch(r"[ \t]*\+?[0-9]{1,18}", text) and int(text) < 1 << len(option.values):
         return int(text)
     raise BadValue(option.name, text, accepts=f"words out of {', '.join(option.values[:12])}")
 
