@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from capacity.arithmetic import UNKNOWN
 from capacity.errors import BadValue
+from capacity.readers.mariadb_arguments import ALIASES
 from capacity.readers.mariadb_flavour import flavour_of
 from capacity.readers.mariadb_options import Effective, effective
 from capacity.readers.mariadb_table import known_anywhere, normal, table_of
@@ -109,7 +110,7 @@ def test_limits_and_blocks(line: str, number: int) -> None:
 
 def test_a_changed_value_is_remarked_with_both_numbers() -> None:
     found = read("port=1", "sort_buffer_size=1", "max_connections=1000000")
-    assert [(remark.at.line, remark.message) for remark in found.remarks] == [
+    assert sorted((remark.at.line, remark.message) for remark in found.remarks) == [
         (3, "sort_buffer_size = 1: 1 is taken as 1024: the smallest allowed"),
         (4, "max_connections = 1000000: 1000000 is taken as 100000: the largest allowed"),
     ]
@@ -120,17 +121,15 @@ def test_a_changed_value_is_remarked_with_both_numbers() -> None:
 def test_any_text_of_any_option_gives_a_result(name: str, text: str | None) -> None:
     found = effective([Assignment(name, text, File("/etc/my.cnf", 2), "mysqld")], version=VERSION, nofile_limit=4096)
     option = table_of(VERSION).options[name]
-    setting = found.settings.get(
-        {"tmp_table_size": "tmp_memory_table_size", "table_cache": "table_open_cache"}.get(name, name)
-    )
+    setting = found.settings.get(ALIASES.get(name, name))
     if option.kind in ("u64", "u32") and setting is not None and setting.origin.kind == "file":
         assert setting.value is UNKNOWN or option.minimum <= setting.value <= (option.maximum or 2**64)
 
 
-@given(
-    st.lists(st.tuples(st.text(max_size=12), st.one_of(st.none(), st.text(max_size=12))), max_size=8),
-    st.lists(st.text(max_size=12), max_size=4),
-)
+SOME = st.text(max_size=12)
+
+
+@given(st.lists(st.tuples(SOME, st.one_of(st.none(), SOME)), max_size=8), st.lists(SOME, max_size=4))
 @settings(max_examples=200, deadline=None)
 def test_any_names_and_arguments_give_a_result(pairs: list[tuple[str, str | None]], arguments: list[str]) -> None:
     given_ = [Assignment(name, text, File("/etc/my.cnf", 2), "mysqld") for name, text in pairs]
@@ -308,7 +307,10 @@ def test_secrets_stand_in_no_message_and_no_setting() -> None:
 
 @pytest.mark.parametrize(
     ("files", "asked", "connections"),
-    [(2048, 5000, 5000), (4096, 5000, 866), (4096, 4000, 3666), (6000, 5000, 5000), (1024, 800, 594), (20000, 10**7, 16770)],
+    [
+        (2048, 5000, 5000), (4096, 5000, 866), (4096, 4000, 3666), (6000, 5000, 5000), (1024, 800, 594),
+        (20000, 10**7, 16770),
+    ],
 )  # fmt: skip
 def test_open_files_lower_the_connections_and_wrap(files: int, asked: int, connections: int) -> None:
     setting = read(f"max_connections={asked}", nofile_limit=files).settings["max_connections"]
