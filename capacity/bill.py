@@ -160,8 +160,8 @@ def make_bill(
         limited = own
         for wall in outer:
             if wall.limit_as is not UNLIMITED:
-                limited, line = per_process(wall, limited)
-                lines += [line] if line else []
+                limited, less = per_process(wall, limited)
+                lines += less
         caps += [of_cap(cap) for cap in service.caps(limited)]
         claims += _finite(own, limited)
     charges = [Charge(claim, claim.total, claim.total) for claim in claims]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from capacity.arithmetic import Number, smaller, times
+from capacity.arithmetic import UNKNOWN, UNLIMITED, Number, smaller, times
 from capacity.service import Service
 from capacity.services.mariadb import MariaDb
 from capacity.services.php_fpm import PhpFpm
@@ -47,15 +47,26 @@ def _with_sessions(database: MariaDb, services: Services) -> MariaDb:
 
 
 def fpm_children(services: Iterable[Service]) -> Number:
-    """Children that all PHP-FPM masters together can run at once, each master's process.max heeded."""
+    """Children that all PHP-FPM masters together can run at once, each master's process.max heeded.
+
+    UNLIMITED where a master's counts are not known.
+    """
     total: Number = 0
     for master in services:
         if isinstance(master, PhpFpm):
+            if any(one.value is UNKNOWN for one in _counts_of(master)):
+                return UNLIMITED
             children: Number = 0
             for pool in master.pools:
                 children = children + pool.children
             total = total + smaller(children, master.process_max)
     return total
+
+
+def _counts_of(master: PhpFpm) -> list[Setting]:
+    """The settings that say how many children a master runs."""
+    counts = [pool.known[name] for pool in master.pools for name in ("max_children", "busy")]
+    return [master.known["process_max"], *counts]
 
 
 def php_workers(services: Iterable[Service]) -> Number:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from capacity.findings import Edit, Mark
+from capacity.service import Notes, Reading, ReadUnknown, Service
 from capacity.settings import File, NotKnown, Setting
 
 if TYPE_CHECKING:
     from capacity.host import Host
+
+
+def known(service: Service, name: str) -> Any:
+    """The value of a field, property or term of a service, or None where it hangs on something that is not known."""
+    try:
+        return getattr(Reading(service, Notes()), name)
+    except ReadUnknown:
+        return None
 
 
 def marks(setting: Setting, words: str, lost: str = "loses") -> Iterator[Mark]:

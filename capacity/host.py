@@ -95,7 +95,7 @@ class Host:
             return None
         if isinstance(value, str):
             ram = self.memory.mem_total
-            size = systemd_size(value, ram if isinstance(ram, int) else None)
+            size = systemd_size(value, ram if isinstance(ram, int) else None, zero=setting == "MemorySwapMax")
             if size is None:
                 raise BadValue(address, value, accepts="a size as systemd reads it, such as 2G or 25%")
             value = size

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Final
+from typing import Final, cast
 
 from capacity.arithmetic import Number
 from capacity.errors import BadValue
@@ -29,8 +29,9 @@ def human(size: Number) -> str:
 
     An array has no single size: it is called one.
     """
-    if not isinstance(size, (int, float)):
+    if getattr(size, "shape", ()):
         return "an array"
+    size = cast("float", size)
     if math.isinf(size):
         return "no limit" if size > 0 else "-no limit"
     sign, size = ("-", -size) if size < 0 else ("", size)

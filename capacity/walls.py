@@ -95,13 +95,13 @@ class Charge:
     both: Number
 
 
-def per_process(wall: Wall, claims: Iterable[Claim]) -> tuple[tuple[Claim, ...], Relief | None]:
-    """The claims as `LimitAS=` leaves them, one process at a time, and its line (None where it takes nothing off).
+def per_process(wall: Wall, claims: Iterable[Claim]) -> tuple[tuple[Claim, ...], tuple[Relief, ...]]:
+    """The claims as `LimitAS=` leaves them, one process at a time, and its lines, one for each control group of theirs.
 
     What is unlimited becomes what the limit leaves; of what is over, the private claims give way in their order.
     """
     limit, changed = wall.limit_as, []
-    relief: Number = 0
+    reliefs: dict[str, Number] = {}
     room: dict[tuple[str, str, str], Number] = {}
     for claim in claims:
         if claim.kind != "private" or not inside(wall, claim.cgroup):
@@ -113,15 +113,11 @@ def per_process(wall: Wall, claims: Iterable[Claim]) -> tuple[tuple[Claim, ...],
         room[process] = above(left, each)
         total = times(claim.count, each)
         if not any_unlimited(claim.total):
-            relief = relief + (claim.total - total)
+            reliefs[claim.cgroup] = reliefs.get(claim.cgroup, 0) + (claim.total - total)
         changed.append(replace(claim, each=each, total=total))
-    nothing = isinstance(relief, int) and relief == 0
-    line = (
-        None
-        if nothing
-        else Relief(wall.name, "LimitAS", limit, relief, relief, limit, _reads(wall, "limit_as"), wall.cgroup)
-    )
-    return tuple(changed), line
+    reads = _reads(wall, "limit_as")
+    lines = (Relief(wall.name, "LimitAS", limit, less, less, limit, reads, cgroup) for cgroup, less in reliefs.items())
+    return tuple(changed), tuple(line for line in lines if not (isinstance(line.relief, int) and line.relief == 0))
 
 
 def around(wall: Wall, charges: list[Charge], lines: list[Relief], swap: Number) -> Relief | None:

@@ -9,10 +9,10 @@ PACKAGE = Path(__file__).parents[1] / "capacity"
 RUNGS = [
     ("errors", "arithmetic", "units", "record"),
     ("settings",),
-    ("service", "findings"),
+    ("service", "findings", "evidence"),
     ("root",),
     ("readers",),
-    ("evidence", "services"),
+    ("services",),
     ("memory", "walls", "couplings", "bill", "formula", "shares", "table", "kernel", "host", "reading", "examples"),
     ("rules",),
     ("frames", "plots", "report"),

@@ -33,8 +33,8 @@ def explain(bill: Bill, name: str | None = None) -> Iterator[Styled]:
         yield Styled(f"    {_counted(line)} of: {line.formula}")
         if line.numbers != line.formula:
             yield Styled(f"      = {sanitize(line.numbers)} = {size(line.each)}")
-        for name, value, formula, sentence in line.terms:
-            yield Styled(f"    {name} = {size(value)}: {formula}")
+        for term, value, formula, sentence in line.terms:
+            yield Styled(f"    {term} = {size(value)}: {formula}")
             yield Styled(f"      {sentence}")
         for address, setting in line.settings:
             yield from _reads(address, setting)

@@ -65,3 +65,12 @@ def test_more_ram_never_makes_a_verdict_worse(host: Host) -> None:
     more = host.but({"kernel.MemTotal": host.memory.mem_total * 2})
     worse, better = host.bill("promised").verdict, more.bill("promised").verdict
     assert order.index(better) <= order.index(worse)
+
+
+@given(hosts())
+@settings(max_examples=75, deadline=None)
+def test_no_bill_is_negative_and_no_wall_takes_more_than_there_is(host: Host) -> None:
+    for scenario in ("promised", "reachable"):
+        bill = host.bill(scenario)
+        assert bill.bounded_total >= 0
+        assert bill.bounded_both >= bill.bounded_total

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from capacity.evidence import marks
+from capacity.evidence import known, marks
 from capacity.findings import Finding, Mark, rule
 from capacity.services.mariadb.claims import MariaDb
 from capacity.settings import Assignment, File, Setting
@@ -88,7 +88,7 @@ def sessions_promise_more_than_clients_open(database: MariaDb, host: Host) -> It
     clients = [one for one in reachable(host.services) if isinstance(one, MariaDb) and one.name == database.name]
     if not clients or database.known["sessions"].origin.kind in {"given", "measured"}:
         return
-    promised, reached = database.connections, clients[0].connections
+    promised, reached = known(database, "connections"), known(clients[0], "connections")
     if not (isinstance(promised, int) and isinstance(reached, int)) or reached * 2 > promised:
         return
     each = sum(claim.each for claim in database.claims() if claim.method.count == "connections")

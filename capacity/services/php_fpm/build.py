@@ -73,13 +73,23 @@ def _plain(read: Callable[[str], Any]) -> Callable[[str], Limit]:
     return lambda text: Limit(read(text))
 
 
+MOST_INTERNED_MB: Final = 32767  # zend_accelerator_module.c, MAX_INTERNED_STRINGS_BUFFER_SIZE
+
+
+def interned_strings(text: str) -> int | None:
+    """`opcache.interned_strings_buffer` in bytes: an ordinary number, of MiB; None where it is refused (8 stays)."""
+    megabytes = php_bytes(text)
+    return megabytes * MiB if 0 <= megabytes <= MOST_INTERNED_MB else None
+
+
 MASTER: Final[Mapping[str, tuple[str, Callable[[str], Limit]]]] = {
     "opcache_enable": ("opcache.enable", _plain(lambda text: int(php_flag(text)))),
     "opcache_memory_consumption": ("opcache.memory_consumption", _plain(opcache_memory)),
     "opcache_interned_strings_buffer": (
-        "opcache.interned_strings_buffer", _plain(lambda text: max(0, to_int(text)) * MiB),
+        "opcache.interned_strings_buffer", _plain(interned_strings),
     ),
-    "opcache_jit": ("opcache.jit", _plain(lambda text: text.lower() or "disable")),
+    "opcache_jit": ("opcache.jit", _plain(lambda text: text.lower())),
+    "opcache_huge_code_pages": ("opcache.huge_code_pages", _plain(lambda text: int(php_flag(text)))),
     "opcache_jit_buffer_size": ("opcache.jit_buffer_size", _plain(lambda text: max(0, php_bytes(text)))),
     "apc_enabled": ("apc.enabled", _plain(lambda text: int(php_flag(text)))),
     "apc_shm_size": ("apc.shm_size", _plain(apc_memory)),
@@ -146,9 +156,12 @@ def _refuse_small_segment(sources: Sources, known: Mapping[str, Setting]) -> Non
 def _pool(sources: Sources, pool: PoolText, running: Iterable[Process]) -> PhpFpmPool:
     site, layers, version = sources.site, sources.layers, sources.version
     limit = memory_limit_of(pool, layers, version=version)
+    cached = _plain(lambda text: max(0, php_bytes(text)))
+    paths = setting_in_force(PATHS, cached, 4 * MiB, pool, layers, version=version)
     site.remarks += limit.refused
     known = dict(_counts(pool))
     known["memory_limit"] = limit.setting
+    known["realpath_cache_size"] = paths.setting
     known |= _elsewhere(sources, pool)
     known |= _percent(sources, pool)
     for field, name in (("pm", "pm"), ("status_listen", "pm.status_listen")):
@@ -165,6 +178,8 @@ def _pool(sources: Sources, pool: PoolText, running: Iterable[Process]) -> PhpFp
         known["measured"] = Setting("measured", held, Measured(how))
     return PhpFpmPool(name=pool.name, version=version, raisable=limit.raisable, known=known)
 
+
+PATHS: Final = "realpath_cache_size"
 
 COUNTS: Final = {
     "max_children": "pm.max_children", "start_servers": "pm.start_servers",

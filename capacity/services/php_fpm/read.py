@@ -172,9 +172,10 @@ def _read(site: Site, master: Master, found: tuple[PhpLocation, ...]) -> Iterato
         site.root, master.main, prefix=master.prefix or master.place.prefix, variables=layers.variables,
         as_root=master.user == "root", allow_root=master.allow_root,
     )  # fmt: skip
-    site.refusals += configuration.refusals
+    refusals = [*layers.refusals(), *configuration.refusals]
+    site.refusals += refusals
     site.remarks += [*layers.remarks, *configuration.remarks]
-    if not configuration.pools or any(not refusal.lost for refusal in configuration.refusals):
+    if not configuration.pools or any(not refusal.lost for refusal in refusals):
         return
     sources = Sources(
         site, master.name, version, layers, configuration, _cgroup(site, master), master.environment, master.unit, found

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from capacity.arithmetic import UNKNOWN, UNLIMITED
-from capacity.evidence import edit, largest_that_fits, marks
+from capacity.evidence import edit, known, largest_that_fits, marks
 from capacity.findings import Edit, Finding, Mark, rule
 from capacity.services.php_fpm.claims import PhpFpmPool
 from capacity.units import MiB, human
@@ -83,15 +83,15 @@ def soft_limit_doubles_the_promise(pool: PhpFpmPool, host: Host) -> Iterator[Fin
     Fix: php_admin_value[memory_hard_limit_percent] = 100 gives the old bound, at the price of killed workers.
     Source: measured on 8.2.36 (docs/services/php-fpm.md).
     """
-    percent, limit = pool.memory_hard_limit_percent, pool.memory_limit
-    if isinstance(percent, int) and percent > 100 and isinstance(limit, int):
-        more = pool.children * (limit * (percent - 100) // 100)
+    percent, limit, children = (known(pool, name) for name in ("memory_hard_limit_percent", "memory_limit", "children"))
+    if isinstance(percent, int) and percent > 100 and isinstance(limit, int) and isinstance(children, int):
+        more = children * (limit * (percent - 100) // 100)
         yield Finding(
             "CAP104", "soft_limit_doubles_the_promise", "note",
             f"a child of pool `{pool.name}` may take {percent} % of its memory_limit",
             tuple(marks(pool.known["memory_hard_limit_percent"], f"{percent} %")),
             (f"PHP {pool.version or 'of unknown version'}: memory_hard_limit_percent is {percent}",),
-            int(more) if isinstance(more, int) else None,
+            more,
             f"php_admin_value[memory_hard_limit_percent] = 100 in pool `{pool.name}`",
             (f"{pool.address}.memory_hard_limit_percent", "100"),
         )  # fmt: skip
