@@ -136,6 +136,8 @@ def complaint(
     if not _NAME.fullmatch(name):
         mark = name.startswith("\ufeff")
         return f"unknown directive: {'a byte order mark' if mark else 'it'} stands in no name of a directive"
+    if name == "include" and block:
+        return 'directive "include" is not terminated by ";"'
     fewest, most, places = _BLOCKS.get(name, (0, 0, None))
     if places is None or (name == "server" and place == "upstream"):
         return _simple_complaint(place, name, words, block, seen)
@@ -168,11 +170,11 @@ def _simple_complaint(place: str, name: str, words: tuple[str, ...], block: bool
         return f'directive "{name}" is not terminated by ";"'
     if not fewest <= len(words) <= most:
         return f'invalid number of arguments in "{name}" directive'
-    key = "root" if name == "alias" else name  # one setting to nginx
-    if key in seen:
+    if name in seen:
         return f'"{name}" directive is duplicate'
-    seen.add(key)
-    return ""
+    seen.add(name)
+    other = {"root": "alias", "alias": "root"}.get(name)  # one setting to nginx
+    return f'"{name}" directive is duplicate, "{other}" directive was specified earlier' if other in seen else ""
 
 
 def _named_complaint(place: str, name: str, words: tuple[str, ...], seen: set[str]) -> str:
