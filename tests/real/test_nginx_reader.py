@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import crossplane  # of the `test` extra: without it these tests fail
 import pytest
 
 from capacity.readers import nginx_rules
-from capacity.readers.nginx import Directive, NginxConfiguration, read_nginx
+from capacity.readers.nginx import NginxConfiguration, read_nginx
 from capacity.readers.nginx_php import PhpLocation, php_locations
 from capacity.readers.nginx_sizes import nginx_size
 from capacity.root import open_root
 from tests.real.nginx import FastCgi, nginx_binary, request, serving, verdict
-from tests.real.nginx_cases import CASES, EVENTS, NOT_JUDGED, http, server
+from tests.real.nginx_cases import ACCEPTED, EVENTS, NOT_JUDGED, REFUSED, http, server
 
 pytestmark = pytest.mark.real
 
@@ -40,15 +39,21 @@ def read(main: Path, directives: str = "") -> NginxConfiguration:
 # ---------------------------------------------------------------------------------------------- accepted or refused
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_nginx_and_the_reader_agree(name: str, tmp_path: Path) -> None:
-    main = lay_out(tmp_path, CASES[name])
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_what_nginx_accepts(name: str, tmp_path: Path) -> None:
+    main = lay_out(tmp_path, ACCEPTED[name])
     theirs, ours = verdict(main, tmp_path), read(main)
-    assert (ours.refusals == ()) == theirs.accepted, theirs.reason
-    if theirs.accepted:
-        assert ours.files_read == theirs.files
-    else:
-        _same_refusal(theirs.reason, theirs.path, theirs.line, ours)
+    assert theirs.accepted, theirs.reason
+    assert ours.refusals == ()
+    assert ours.files_read == theirs.files
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_nginx_refuses(name: str, tmp_path: Path) -> None:
+    main = lay_out(tmp_path, REFUSED[name])
+    theirs, ours = verdict(main, tmp_path), read(main)
+    assert not theirs.accepted
+    _same_refusal(theirs.reason, theirs.path, theirs.line, ours)
 
 
 OWN_WORDS = {  # what nginx says by its system call, and what the reader says of the same thing
@@ -266,20 +271,18 @@ DIFFERENT = {
     "a bracket after a quote": "crossplane takes the brackets of if apart",
     "variable and block": "crossplane takes the brackets of if apart",
     "the same on three levels": "crossplane takes the brackets of if apart",
-    "map of odd words": "crossplane keeps backslashes",
     "include in types, map and geo": "crossplane names the wrong file behind an include",
     "lua": "crossplane knows no comments and long brackets of Lua",
 }
 
 
-def flat(directives: Iterable[Directive]) -> list[tuple[object, ...]]:
+def flat(configuration: NginxConfiguration) -> list[tuple[object, ...]]:
     """Names, words, files and lines of a tree in order, includes left out as crossplane does when it combines."""
-    found: list[tuple[object, ...]] = []
-    for each in directives:
-        if each.name != "include":
-            found.append((each.name, [*each.words], each.at.path, each.at.line, each.block is not None))
-            found += flat(each.block or ())
-    return found
+    return [
+        (each.name, [*each.words], each.at.path, each.at.line, each.block is not None)
+        for each in configuration.walk()
+        if each.name != "include"
+    ]
 
 
 def flat_of_crossplane(parsed: list[dict[str, object]]) -> list[tuple[object, ...]]:
@@ -294,12 +297,19 @@ def flat_of_crossplane(parsed: list[dict[str, object]]) -> list[tuple[object, ..
     return found
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name not in DIFFERENT])
+def of_crossplane(main: Path) -> tuple[list[object], list[tuple[object, ...]]]:
+    """Its errors, and the tree that it reads."""
+    found = crossplane.parse(str(main), combine=True, check_ctx=False, check_args=False)
+    return found["errors"], flat_of_crossplane(found["config"][0]["parsed"])
+
+
+@pytest.mark.parametrize("name", [name for name in ACCEPTED if name not in DIFFERENT])
 def test_crossplane_reads_the_same(name: str, tmp_path: Path) -> None:
-    main = lay_out(tmp_path, CASES[name])
-    ours = read(main)
-    if ours.refusals:
-        return
-    theirs = crossplane.parse(str(main), combine=True, check_ctx=False, check_args=False)
-    assert theirs["errors"] == []
-    assert flat(ours.directives) == flat_of_crossplane(theirs["config"][0]["parsed"])
+    main = lay_out(tmp_path, ACCEPTED[name])
+    assert of_crossplane(main) == ([], flat(read(main)))
+
+
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_where_crossplane_reads_something_else(name: str, tmp_path: Path) -> None:
+    main = lay_out(tmp_path, ACCEPTED[name])
+    assert of_crossplane(main) != ([], flat(read(main)))
