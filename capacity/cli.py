@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from capacity.errors import BadValue, CapacityError, UnknownFlag
 
@@ -31,8 +31,8 @@ class _Parser(argparse.ArgumentParser):
         raise UnknownFlag(f"{self.prog}: {message} (see {self.prog} --help)")
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of every command; made once, and what completions and manual pages are made from."""
+def parser(only: str = "") -> argparse.ArgumentParser:
+    """The parser of every command, or, where the command is known already, of that one `only`."""
     from capacity import __version__
 
     top = _Parser(
@@ -41,14 +41,9 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     top.add_argument("--version", action="version", version=f"capacity {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    _check(commands)
-    _explain(commands)
-    _settings(commands)
-    _report(commands)
-    rule = commands.add_parser("rule", help="what a finding's code means", description="The page of a rule.")
-    rule.add_argument("code", nargs="?", help="such as CAP101; every rule without it")
-    schema = commands.add_parser("schema", help="the JSON schema of the output", description="Prints a JSON schema.")
-    schema.add_argument("which", nargs="?", choices=("check", "settings"), default="check")
+    for name, add in COMMANDS.items():
+        if only in {name, ""}:
+            add(commands)
     return top
 
 
@@ -110,6 +105,21 @@ def _report(commands: Any) -> None:
     _host_arguments(command)
     command.add_argument("-o", "--output", metavar="FILE", required=True, help="where to write it; - for stdout")
     command.add_argument("--scenario", choices=("reachable", "promised"), default="reachable")
+
+
+def _rule(commands: Any) -> None:
+    command = commands.add_parser("rule", help="what a finding's code means", description="The page of a rule.")
+    command.add_argument("code", nargs="?", help="such as CAP101; every rule without it")
+
+
+def _schema_of(commands: Any) -> None:
+    command = commands.add_parser("schema", help="the JSON schema of the output", description="Prints a JSON schema.")
+    command.add_argument("which", nargs="?", choices=("check", "settings"), default="check")
+
+
+COMMANDS: Final = {
+    "check": _check, "explain": _explain, "settings": _settings, "report": _report, "rule": _rule, "schema": _schema_of,
+}  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------- reading the host
@@ -177,13 +187,14 @@ def run(options: argparse.Namespace) -> int:
 
 def run_check(host: Host, options: argparse.Namespace) -> int:
     """`capacity check`: the verdict's exit code."""
-    from capacity.report.document import document, exit_code
-
     if options.json:
+        from capacity.report.document import document
+
         data = document(host, options.scenario, fail_on=options.fail_on)
         _json(data)
         return int(data["exit_code"])
     from capacity.report.terminal import check
+    from capacity.report.words import exit_code
 
     bill = host.bill(options.scenario)
     other = host.bill("promised" if options.scenario == "reachable" else "reachable")
@@ -273,7 +284,8 @@ def _show(lines: Iterable[Styled]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code and raises nothing."""
     try:
-        options = parser().parse_args(arguments)
+        words = list(sys.argv[1:] if arguments is None else arguments)
+        options = parser(words[0] if words and words[0] in COMMANDS else "").parse_args(words)
         if options.command is None:
             parser().print_help()
             return 0

@@ -13,7 +13,7 @@ from typing import Final
 
 from capacity.errors import BadValue
 from capacity.readers.mariadb_names import Match, match
-from capacity.readers.mariadb_table import FIRST, LAST, Option, Pass, Table, known_anywhere, normal
+from capacity.readers.mariadb_table import LAST, Option, Pass, Table, known_anywhere, normal
 from capacity.readers.mariadb_values import Ignored, Value, is_placeholder, value_of
 from capacity.readers.masking import is_secret
 from capacity.record import record
@@ -33,6 +33,9 @@ PLUGINS: Final = {
     "spider": "ha_spider", "sql_error_log": "sql_errlog", "tokudb": "ha_tokudb", "federatedx": "ha_federatedx",
 }  # fmt: skip
 """Beginnings of option names, and the library of the plugin that they belong to."""
+
+MANDATORY: Final = ("myisam", "aria", "binlog")
+"""Engines without which the server does not start: an error in their options refuses."""
 
 KEY_CACHE: Final = "key_buffer_size"
 _NUMBERS: Final = frozenset({"u64", "u32", "i64", "i32", "double"})
@@ -182,6 +185,8 @@ class _Taking:
     @staticmethod
     def _may_have_maximum(option: Option) -> bool:
         """Plugins and options without a variable write the value itself; session variables have a maximum beside."""
+        if option.stage == option.name:
+            return False  # the switch of a plugin
         own = option.stage in ("early", "server") and option.scope != "none"
         return not own or (option.kind in _WITH_MAXIMUM and option.scope == "session")
 
@@ -247,7 +252,7 @@ class _Taking:
 
     def _refuse(self, stage: str, word: _Word, reason: str) -> None:
         refusal = Refusal(self.program, word.at, reason)
-        if stage in (*FIRST, LAST):
+        if stage in ("early", "server", LAST) or stage in MANDATORY:
             self.result.refusals.append(refusal)
         else:
             self.result.failed.setdefault(stage, []).append(refusal)

@@ -19,9 +19,6 @@ from capacity.readers.masking import is_secret
 from capacity.record import record
 from capacity.settings import Assignment, Default, File, Given, NotKnown, Origin, Refusal, Remark, Setting
 
-MANDATORY = ("myisam", "aria")
-"""Engines without which the server does not start."""
-
 ENGINES = frozenset(
     "innodb innobase myisam aria memory heap csv mrg_myisam merge sequence archive blackhole federated federatedx "
     "connect rocksdb tokudb mroonga spider sphinx oqgraph s3 columnstore cassandra".split()
@@ -145,14 +142,12 @@ def _shared_join_buffers(switch: Setting, version: str, program: str) -> Setting
 
 
 def _failed_engines(begun: Start, taken: Arguments) -> None:
-    """What an error in an engine's options does: mandatory ones and the default engine refuse, others are left out."""
+    """What an error in a plugin's options does: InnoDB refuses where it is the default engine, others are left out."""
     engine = str(begun.settings["default_storage_engine"].value).lower()
     if engine not in ENGINES:
         begun.refuse("default_storage_engine", f"Unknown/unsupported storage engine: {engine}")
     for stage, refusals in taken.failed.items():
-        if stage in MANDATORY:
-            begun.refusals.extend(refusals)
-        elif stage == "innodb":
+        if stage == "innodb":
             begun.innodb_fails(refusals)
         else:
             begun.remarks.extend(Remark(each.at, f"{each.reason}: the plugin {stage} is left out") for each in refusals)

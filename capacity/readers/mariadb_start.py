@@ -151,6 +151,9 @@ def _open_files(begun: Start, nofile: tuple[int, int] | None, cpus: int | None) 
     """
     names = ("max_connections", "extra_max_connections", "table_open_cache", "table_open_cache_instances")
     numbers = [begun.number(name) for name in (*names, "open_files_limit")]
+    if 0 in numbers[2:4]:
+        begun.refuse("table_open_cache", "the server crashes at start: it divides by a table cache of nothing")
+        return
     if nofile is None or any(number is None for number in numbers):
         if nofile is not None:
             begun.remarks.append(Remark(begun.at("max_connections"), "the limit of open files could not be applied"))

@@ -6,6 +6,7 @@ on a 64-bit machine, held against started servers.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Final
 
@@ -124,10 +125,10 @@ def _limited(option: Option, asked: int, largest: int) -> Value:
 
 
 def _double(option: Option, text: str) -> Value:
-    """A decimal number between the option's limits; anything else refuses (getopt_double)."""
-    if not _DECIMAL.fullmatch(text):
+    """A decimal number between the option's limits, nothing is 0; anything else refuses (getopt_double)."""
+    asked = float(text or 0) if not text or _DECIMAL.fullmatch(text) else math.inf
+    if math.isinf(asked):
         raise BadValue(option.name, text, accepts="a decimal number")
-    asked = float(text)
     number = min(asked, option.maximum) if option.maximum else asked
     number = max(number, option.minimum)
     return Value(number, asked, "" if number == asked else f"{asked} is taken as {number}")

@@ -16,20 +16,13 @@ from capacity.findings import Edit, Finding
 from capacity.formula import formula_of
 from capacity.host import SCENARIOS, Host, Scenario
 from capacity.record import record
+from capacity.report.words import exit_code
 from capacity.service import Claim, Service
 from capacity.settings import File, NotKnown, Origin, Setting
 from capacity.walls import Relief
 
 SCHEMA: Final = "https://capacity-planner.readthedocs.io/schema/check-1.json"
 SETTINGS_SCHEMA: Final = "https://capacity-planner.readthedocs.io/schema/settings-1.json"
-BAD: Final[dict[Verdict, int]] = {"over": 4, "unlimited": 3, "swaps": 2, "tight": 1, "fits": 0, "unknown": 0}
-
-
-def exit_code(verdict: Verdict, fail_on: Verdict = "tight") -> int:
-    """0 fits, 1 does not fit, 2 could not say; `fail_on` is the mildest verdict that counts as not fitting."""
-    if verdict == "unknown":
-        return 2
-    return 1 if BAD[verdict] >= BAD[fail_on] and BAD[verdict] else 0
 
 
 def document(host: Host, scenario: Scenario = "reachable", *, fail_on: Verdict = "tight") -> dict[str, Any]:

@@ -26,6 +26,15 @@ SENTENCES: Final[dict[Verdict, str]] = {
     "fits": "cannot run out of memory under its own limits",
 }
 
+BAD: Final[dict[Verdict, int]] = {"over": 4, "unlimited": 3, "swaps": 2, "tight": 1, "fits": 0, "unknown": 0}
+
+
+def exit_code(verdict: Verdict, fail_on: Verdict = "tight") -> int:
+    """0 fits, 1 does not fit, 2 could not say; `fail_on` is the mildest verdict that counts as not fitting."""
+    if verdict == "unknown":
+        return 2
+    return 1 if BAD[verdict] >= BAD[fail_on] and BAD[verdict] else 0
+
 
 def sanitize(text: str) -> str:
     """`text` on one line with every character that a terminal, a page or a log could obey shown as an escape."""

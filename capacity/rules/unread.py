@@ -11,6 +11,7 @@ from capacity.settings import File, NotKnown, version_tuple
 
 if TYPE_CHECKING:
     from capacity.host import Host
+    from capacity.services.site import Seen
 
 
 @rule("CAP301", "Host")
@@ -80,6 +81,7 @@ def not_priced(host: Host, _: Host) -> Iterator[Finding]:
         if not seen.priced:
             yield Finding(
                 "CAP304", "not_priced", "note", f"{seen.program} {seen.instance} is not in the bill: {seen.why}",
+                tuple(_of_file(seen)),
             )  # fmt: skip
 
 
@@ -97,7 +99,14 @@ def version_not_known(host: Host, _: Host) -> Iterator[Finding]:
             yield Finding(
                 "CAP305", "version_not_known", "note",
                 f"the version of {seen.program} {seen.instance} is {have}: the larger value counts where it matters",
+                tuple(_of_file(seen)),
             )  # fmt: skip
+
+
+def _of_file(seen: Seen) -> Iterator[Mark]:
+    """The file that speaks of a program, as a whole."""
+    if seen.at is not None:
+        yield Mark(seen.at, "")
 
 
 @rule("CAP306", "Host")

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from capacity.evidence import marks
 from capacity.findings import Finding, Mark, rule
 from capacity.settings import File
 from capacity.units import human
@@ -13,6 +14,7 @@ from capacity.units import human
 if TYPE_CHECKING:
     from capacity.bill import Bill
     from capacity.host import Host
+    from capacity.service import Claim
 
 
 @rule("CAP001", "Host")
@@ -32,8 +34,20 @@ def bill_does_not_fit(host: Host, _: Host) -> Iterator[Finding]:
     yield Finding(
         "CAP001", "bill_does_not_fit", "warning" if bill.verdict == "tight" else "error",
         f"what runs here may take {human(bill.bounded_total)} at once: more than {words} can hold",
-        (), tuple(_largest(bill)), int(lack), None,
+        tuple(_dearest(bill)), tuple(_largest(bill)), int(lack), None,
     )  # fmt: skip
+
+
+def _dearest(bill: Bill) -> Iterator[Mark]:
+    """The lines behind claims of a tenth of the bill or more, one a service, three at most, as far as files say."""
+    largest: dict[str, Claim] = {}
+    for claim in sorted(bill.claims, key=lambda claim: -claim.bounded):
+        if 10 * claim.bounded >= bill.bounded_total:
+            largest.setdefault(claim.service, claim)
+    for claim in list(largest.values())[:3]:
+        places = [read.origin for _, read in claim.reads if isinstance(read.origin, File) and read.origin.line]
+        for place in sorted(places[:2], key=lambda place: (place.path, place.line)):
+            yield Mark(place, f"{claim.service} {claim.name}: {human(claim.bounded)}")
 
 
 def _largest(bill: Bill) -> Iterator[str]:
@@ -79,6 +93,7 @@ def swap_is_needed(host: Host, _: Host) -> Iterator[Finding]:
     bill = host.bill()
     if bill.verdict == "swaps" and bill.headroom is not None:
         yield Finding(
-            "CAP003", "swap_is_needed", "warning", f"{human(-bill.headroom)} of the worst case must go to swap", (),
+            "CAP003", "swap_is_needed", "warning", f"{human(-bill.headroom)} of the worst case must go to swap",
+            tuple(marks(host.memory.known["swap_total"], "not memory")),
             ("swap is a delay, not memory",), int(-bill.headroom), None,
         )  # fmt: skip

@@ -18,7 +18,7 @@ from capacity.readers.processes import Process, processes
 from capacity.readers.systemd import Units, units
 from capacity.record import record
 from capacity.root import Root
-from capacity.settings import NeverRead, Refusal, Remark, Setting
+from capacity.settings import File, NeverRead, Refusal, Remark, Setting
 
 if TYPE_CHECKING:
     from capacity.arithmetic import Number
@@ -35,7 +35,8 @@ PACKAGES = (
 class Seen:
     """A program that was found, priced or not: `enabled` None where nothing says whether it starts.
 
-    `why` says in words why it counts or not; `unit` is the unit that starts it, if one is known.
+    `why` says in words why it counts or not; `unit` is the unit that starts it, if one is known; `at` is the file that
+    speaks of it: the unit's, else its main file.
     """
 
     program: str
@@ -45,6 +46,7 @@ class Seen:
     priced: bool
     why: str
     unit: str = ""
+    at: File | None = None
 
 
 @record
@@ -96,6 +98,11 @@ class Site:
     def package(self, *names: str) -> Package | None:
         """The first of these packages that is installed, or None; they must be among `PACKAGES`."""
         return next((self.installed.packages[name] for name in names if name in self.installed.packages), None)
+
+    def file_of(self, unit: str, main: str) -> File | None:
+        """The file that speaks of a program: its unit's, else its main file; None where there is neither."""
+        fragment = self.units[unit].fragment if unit and unit in self.units else None
+        return File(fragment or main) if fragment or main else None
 
     def account(self, user: str) -> Account | None:
         """uid and groups of a user of the host, or None."""

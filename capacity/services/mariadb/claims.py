@@ -16,15 +16,24 @@ from capacity.services.mariadb.settings import MariaDbSettings
 from capacity.units import KiB, MiB
 
 SERVER: Final = "mariadbd"
-BASE_SERVER: Final = 47 * MiB  # docs/services/mariadb.md, measured: anonymous memory after a bulk load's first start
-PERFORMANCE_SCHEMA: Final = 95 * MiB  # docs/services/mariadb.md, measured; storage/perfschema/pfs_autosize.cc
-PERFORMANCE_SCHEMA_LARGE: Final = 137 * MiB  # the same above 302 connections
-SMALL_PERFORMANCE_SCHEMA: Final = 302  # pfs_autosize.cc: more connections than that make it large
-TABLE_DEFINITION: Final = 42 * KiB  # docs/services/mariadb.md, measured: share, handler, InnoDB's dictionary
-OPEN_TABLE: Final = 23 * KiB  # docs/services/mariadb.md, measured: one TABLE with its handler
-CONNECTION: Final = 256 * KiB  # docs/services/mariadb.md, measured: THD, net buffer, stack and mem roots in use
-MULTI_PART: Final = 16 * MiB  # sql/net_serv.cc, MAX_PACKET_LENGTH: above it a packet comes in parts
-PACKET_COPIES: Final = {"select": 4, "execute": 4, "blob": 6, "blob-row-binlog": 7}
+MEASURED: Final = "docs/services/mariadb.md"  # the page of the figures below that name no source file
+BASE_SERVER: Final = 17 * MiB  # anonymous memory of an idle server whose areas below are full, less those areas
+PURGE: Final = {"heap": 18 * MiB, "mmap": 5 * MiB}  # undo records of one batch (storage/innobase/trx/trx0purge.cc)
+PERFORMANCE_SCHEMA: Final = 95 * MiB  # up to 302 connections (storage/perfschema/pfs_autosize.cc); 94.5 measured
+PERFORMANCE_SCHEMA_LARGE: Final = 137 * MiB  # above; 136.9 measured
+SMALL_PERFORMANCE_SCHEMA: Final = 302
+TABLE_DEFINITION: Final = 42 * KiB  # share, handler and InnoDB's dictionary of a table of 21 columns and 4 keys
+OPEN_TABLE: Final = 24 * KiB  # TABLE, handler and InnoDB's row_prebuilt_t of the same
+CONNECTION: Final = 192 * KiB  # THD, net buffer, touched stack, memory roots of a running statement
+MULTI_PART: Final = 16 * MiB  # sql/net_serv.cc, MAX_PACKET_LENGTH: a longer packet comes in parts
+SPILL_FILES: Final = 768 * KiB  # storage/maria/ma_check.c, ha_maria.cc: write cache, two read caches, first keys
+SORT_FILES: Final = 256 * KiB  # sql/filesort.cc: two temporary files and their pointers
+
+PACKET_COPIES: Final = {  # how often the largest packet is in memory, by what is done with it
+    "heap": {"select": 4, "execute": 6, "blob": 6, "blob-row-binlog": 8},
+    "mmap": {"select": 4, "execute": 5, "blob": 6, "blob-row-binlog": 7},
+}
+PACKET_KEPT: Final = {"select": 1, "execute": 2, "blob": 1, "blob-row-binlog": 1}  # net buffer; the user variable too
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -58,8 +67,10 @@ class MariaDb(MariaDbSettings):
 
     @property
     def temporary_table(self) -> Number:
-        """Bytes at which an internal temporary table leaves memory (sql/sql_select.cc, create_tmp_table)."""
-        return smaller(self.tmp_memory_table_size, self.max_heap_table_size)
+        """Bytes at which an internal temporary table leaves memory: its limit, and the block that passed it, at most an
+        eighth (sql/sql_select.cc, create_tmp_table; storage/heap/hp_create.c, init_block; hp_write.c).
+        """
+        return part(smaller(self.tmp_memory_table_size, self.max_heap_table_size), 9, 8)
 
     # ------------------------------------------------------------------------------------------ shared areas
 
@@ -115,6 +126,11 @@ class MariaDb(MariaDbSettings):
         """One opened instance of a table (sql/table_cache.cc)."""
         return OPEN_TABLE
 
+    @claim(process=SERVER, kind="private", count="bulk_changes")
+    def purge(self) -> Number:
+        """Undo records of one batch of the purge, kept by the arena of each thread that ran one (trx0purge.cc)."""
+        return PURGE[self.allocator]
+
     @claim(process=SERVER, kind="private")
     def base_server(self) -> Number:
         """The idle server without any of the areas above: heap, threads, system tables."""
@@ -124,42 +140,48 @@ class MariaDb(MariaDbSettings):
 
     @term
     def packets(self) -> Number:
-        """Copies of the largest packet while its statement runs (sql/net_serv.cc, sql/sql_lex.cc, sql/log_event.cc)."""
-        return times(PACKET_COPIES[self.packet_use], self.largest_packet)
+        """Copies of the largest packet: net buffer, query, lexer, literal, then what is done with it (sql/net_serv.cc)."""
+        return times(PACKET_COPIES[self.allocator][self.packet_use], self.largest_packet)
 
     @term
     def packet_surplus(self) -> Number:
-        """The buffer that a packet of several parts has outgrown, which the heap keeps (sql/net_serv.cc)."""
+        """The buffer that a packet of several parts has outgrown, which the heap keeps (sql/net_serv.cc, net_realloc)."""
         return 0 if self.allocator == "mmap" else choose(self.largest_packet > MULTI_PART, MULTI_PART, 0)
 
     @term
     def join_buffers(self) -> Number:
-        """Join buffers of one statement; the limit holds only where join_buffer_size reaches it (sql_join_cache.cc)."""
+        """Join buffers of one statement: the limit looks at two neighbours only (sql/sql_join_cache.cc, alloc_buffer)."""
         every, limit = times(self.joined_tables, self.join_buffer_size), self.join_buffer_space_limit
+        limited = limit + choose(
+            self.joined_tables > 3, choose(self.join_buffer_size < limit, self.join_buffer_size, 0), 0
+        )
         return choose(
             self.optimize_join_buffer_size,
-            choose(
-                times(2, self.join_buffer_size) <= limit,
-                every,
-                smaller(every, choose(self.join_buffer_size >= limit, limit, limit + self.join_buffer_size)),
-            ),
+            choose(times(2, self.join_buffer_size) <= limit, every, smaller(every, limited)),
             every,
         )
 
     @term
     def temporary_in_memory(self) -> Number:
-        """Internal temporary tables that stay in memory (storage/heap)."""
+        """Internal temporary tables that stay in memory (storage/heap/hp_write.c)."""
         return times(self.temporary_tables, self.temporary_table)
 
     @term
+    def spilled_keys(self) -> Number:
+        """Keys of a temporary table that moves to disk, sorted in memory (storage/maria/ma_sort.c)."""
+        return smaller(self.temporary_table, self.aria_sort_buffer_size)
+
+    @term
     def temporary_spilling(self) -> Number:
-        """Internal temporary tables while they move to disk (sql/sql_select.cc, storage/maria)."""
-        return times(self.spilling_tables, part(self.temporary_table, 21, 10))
+        """Internal temporary tables while one moves to disk; the heap keeps two blocks for its keys (measured)."""
+        return times(self.spilling_tables, self.temporary_table + SPILL_FILES) + choose(
+            self.spilling_tables, times(1 if self.allocator == "mmap" else 2, self.spilled_keys), 0
+        )
 
     @term
     def sort_buffers(self) -> Number:
         """Sorts of one statement alive together (sql/filesort.cc)."""
-        return times(self.sorts, self.sort_buffer_size)
+        return times(self.sorts, self.sort_buffer_size + SORT_FILES)
 
     @term
     def read_buffers(self) -> Number:
@@ -172,22 +194,24 @@ class MariaDb(MariaDbSettings):
         return times(self.bulk_myisam, self.myisam_sort_buffer_size)
 
     @term
-    def query_work(self) -> Any:
-        """All buffers of one statement, as if alive together."""
-        return (
-            self.join_buffers
-            + self.temporary_in_memory
-            + self.temporary_spilling
-            + self.sort_buffers
-            + self.read_buffers
-            + self.bulk_loads
+    def single_blocks(self) -> Any:
+        """Buffers that are one block each; in the heap a tenth more, for holes that the next block does not fit into."""
+        return part(
+            self.join_buffers + self.sort_buffers + self.read_buffers + self.bulk_loads,
+            10 if self.allocator == "mmap" else 11,
+            10,
         )
 
     @term
+    def query_work(self) -> Any:
+        """All buffers of one statement, as if alive together."""
+        return self.single_blocks + self.temporary_in_memory + self.temporary_spilling
+
+    @term
     def statements(self) -> Any:
-        """A statement and a large packet: both, as the heap keeps what was freed, or the larger without a heap."""
+        """A query and a large packet: both, as the heap keeps what either freed; without a heap the larger of the two."""
         return (
-            larger(self.packets, self.largest_packet + self.query_work)
+            larger(self.packets, times(PACKET_KEPT[self.packet_use], self.largest_packet) + self.query_work)
             if self.allocator == "mmap"
             else self.packets + self.packet_surplus + self.query_work
         )

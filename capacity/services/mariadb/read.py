@@ -106,7 +106,9 @@ def _read(site: Site, server: Server, *, alone: bool) -> Iterator[MariaDb]:
         if counts:
             site.doubts.append(f"{server.name}: {why}")
     program = PROGRAM if not foreign else "mysqld"
-    site.seen.append(Seen(program, server.name, version, server.enabled, counts and not foreign, why, server.unit_name))
+    main = next((path for path in MAIN_FILES if site.root.kind(path) == "file"), "")
+    priced, at = counts and not foreign, site.file_of(server.unit_name, main)
+    site.seen.append(Seen(program, server.name, version, server.enabled, priced, why, server.unit_name, at))
     if not counts or foreign:
         return
     files = _files(site, server, version, flavour)

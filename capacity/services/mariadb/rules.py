@@ -14,6 +14,8 @@ from capacity.units import human
 if TYPE_CHECKING:
     from capacity.host import Host
 
+SPARE = 5  # sessions that a proposed max_connections leaves above what clients open
+
 
 @rule("CAP202", "MariaDb")
 def option_file_never_read(database: MariaDb, host: Host) -> Iterator[Finding]:
@@ -91,12 +93,14 @@ def sessions_promise_more_than_clients_open(database: MariaDb, host: Host) -> It
     promised, reached = known(database, "connections"), known(clients[0], "connections")
     if not (isinstance(promised, int) and isinstance(reached, int)) or reached * 2 > promised:
         return
+    if database.max_connections <= reached + SPARE or any(one.program == "php-fpm" for one in host.refusals):
+        return  # near enough; or the clients that a refused PHP-FPM would be are not among those counted
     each = sum(claim.each for claim in database.claims() if claim.method.count == "connections")
     yield Finding(
         "CAP204", "sessions_promise_more_than_clients_open", "note",
         f"max_connections allows {database.max_connections} sessions, the clients of this host open {reached}",
         tuple(marks(database.known["max_connections"], f"{database.max_connections} sessions")),
         (f"{clients[0].known['sessions'].origin}", f"each session may take {human(each)}"),
-        int((promised - reached) * each), f"max_connections = {reached + 5} in the server's option file",
-        (f"{database.name}.max_connections", str(reached + 5)),
+        int((promised - reached) * each), f"max_connections = {reached + SPARE} in the server's option file",
+        (f"{database.name}.max_connections", str(reached + SPARE)),
     )  # fmt: skip

@@ -104,6 +104,10 @@ class MariaDbSettings(Service):
     myisam_sort_buffer_size: Number = size(
         "myisam_sort_buffer_size", 134_216_704, "Building the keys of a MyISAM table.", 4096
     )
+    aria_sort_buffer_size: Number = size(
+        "aria_sort_buffer_size", 268_434_432, "Building the keys of an Aria table, an internal temporary one too.", 16352,
+        source="MariaDB manual, Aria System Variables",
+    )  # fmt: skip
     binlog_cache_size: Number = size("binlog_cache_size", 32 * KiB, "Changes of a transaction.", 4096, step=4096)
     binlog_stmt_cache_size: Number = size(
         "binlog_stmt_cache_size", 32 * KiB, "Changes of a statement without transaction.", 4096, step=4096
@@ -144,16 +148,11 @@ class MariaDbSettings(Service):
         0, "Keyed, empty MyISAM tables that a session fills in one statement: InnoDB is the usual engine."
     )
     tables: Number = assumption(
-        400, "Tables that the databases hold and sessions open: as many as the server's own cache is made for."
+        10, "Tables that the applications use, each opened by every session at some time: those of a common page."
     )
-
-    @property
-    def listens_beyond_loopback(self) -> bool:
-        """Whether programs of other hosts can open sessions: then this host's programs are no upper bound of them."""
-        addresses = {one.strip() for one in self.bind_address.split(",")}
-        return not self.skip_networking and any(
-            not (one.startswith("127.") or one in {"localhost", "::1", "::ffff:127.0.0.1"}) for one in addresses
-        )
+    bulk_changes: Number = assumption(
+        1, "Background threads that have purged what a bulk change left (100,000 rows in one transaction): one import."
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -159,7 +159,8 @@ def _read(site: Site, master: Master, found: tuple[PhpLocation, ...]) -> Iterato
     running = _running(site, master)
     counts = bool(running) or master.enabled is not False
     why = _why(master, bool(running))
-    site.seen.append(Seen(PROGRAM, master.name, version, master.enabled, counts, why, master.unit))
+    at = site.file_of(master.unit, master.main)
+    site.seen.append(Seen(PROGRAM, master.name, version, master.enabled, counts, why, master.unit, at))
     if not counts:
         return
     if not master.main or master.place is None:

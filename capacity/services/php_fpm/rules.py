@@ -65,7 +65,7 @@ def limit_can_be_raised(pool: PhpFpmPool, host: Host) -> Iterator[Finding]:
     Source: main/main.c (PHP_INI_ALL); held against php-fpm 8.2 (docs/services/php-fpm.md).
     """
     limit = pool.known["memory_limit"]
-    if pool.raisable and limit.value is not UNKNOWN:
+    if pool.raisable and limit.value is not UNKNOWN and limit.value != UNLIMITED:
         text = limit.text or human(limit.value)
         yield Finding(
             "CAP103", "limit_can_be_raised", "note", f"any script of pool `{pool.name}` can raise its memory_limit",
