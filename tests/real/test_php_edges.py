@@ -73,12 +73,13 @@ def test_the_hard_limit_stands_where_its_percentage_says(directory: Path, text: 
     assert above is None or above <= hard
 
 
-def test_realpath_cache_size_counts_in_a_pool(directory: Path) -> None:
+@pytest.mark.parametrize("kind", ["php_value", "php_admin_value"])
+def test_realpath_cache_size_counts_in_a_pool(directory: Path, kind: str) -> None:
     script = "<?php for ($i = 0; $i < 3000; $i++) { realpath(__DIR__ . '/many/' . $i); } echo realpath_cache_size();"
     (directory / "many").mkdir()
     for i in range(3000):
         (directory / "many" / str(i)).touch()
-    extra = "php_admin_value[realpath_cache_size] = 64K\n"
+    extra = f"{kind}[realpath_cache_size] = 64K\n"
     with FpmServer(directory, GLOBAL + pool(extra=extra)) as server:
         used = int(server.ask(server.script("a.php", script), directory / "w.sock"))
     assert 60 * KiB < used <= 64 * KiB
@@ -120,6 +121,18 @@ def test_the_scoreboard_is_mapped_as_large_as_said(directory: Path, children: in
         mapped = server.shared_mappings()
     one = PhpFpm(name="php-fpm", version=VERSION, pools=(PhpFpmPool(name="w", max_children=children),))
     assert mapped == [each(one, "scoreboard")]
+
+
+@pytest.mark.parametrize("word", ["", "0", "off", "tracing", "function", "1255", "nonsense", "disable", "DISABLE"])
+def test_every_word_but_disable_maps_the_jits_buffer(directory: Path, word: str) -> None:
+    ini = f"zend_extension=opcache.so\nopcache.memory_consumption=16\nopcache.jit={word}\nopcache.jit_buffer_size=8M\n"
+    with FpmServer(directory, GLOBAL + pool(), scan={"o.ini": ini}) as server:
+        mapped = server.shared_mappings()
+    one = PhpFpm(name="php-fpm", version=VERSION, pools=(PhpFpmPool(name="w", max_children=1),), opcache=1).but(
+        opcache_memory_consumption="16", opcache_jit=word, opcache_jit_buffer_size="8M"
+    )
+    claimed = (each(one, name) for name in ("opcache_shared", "jit_shared", "scoreboard"))
+    assert mapped == [size for size in claimed if size]
 
 
 def test_every_extension_alone_leaves_the_master_and_its_tables_within_what_is_said(directory: Path) -> None:
