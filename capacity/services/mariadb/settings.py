@@ -105,7 +105,7 @@ class MariaDbSettings(Service):
         "myisam_sort_buffer_size", 134_216_704, "Building the keys of a MyISAM table.", 4096
     )
     aria_sort_buffer_size: Number = size(
-        "aria_sort_buffer_size", 268_434_432, "Building the keys of an Aria table, an internal temporary one too.", 16352,
+        "aria_sort_buffer_size", 268_434_432, "Building the keys of an Aria table, also a temporary one.", 16352,
         source="MariaDB manual, Aria System Variables",
     )  # fmt: skip
     binlog_cache_size: Number = size("binlog_cache_size", 32 * KiB, "Changes of a transaction.", 4096, step=4096)
@@ -153,6 +153,14 @@ class MariaDbSettings(Service):
     bulk_changes: Number = assumption(
         1, "Background threads that have purged what a bulk change left (100,000 rows in one transaction): one import."
     )
+
+    @property
+    def listens_beyond_loopback(self) -> bool:
+        """Whether programs of other hosts can open sessions: then this host's programs are no upper bound of them."""
+        addresses = {one.strip() for one in self.bind_address.split(",")}
+        return not self.skip_networking and any(
+            not (one.startswith("127.") or one in {"localhost", "::1", "::ffff:127.0.0.1"}) for one in addresses
+        )
 
     def __post_init__(self) -> None:
         super().__post_init__()
