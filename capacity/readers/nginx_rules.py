@@ -1,8 +1,8 @@
 """What nginx refuses when it has read a directive: where it stands, how it ends, how many words it has, and twice.
 
 The tables are those of nginx itself (the ngx_command_t of src/core, src/event and src/http, releases 1.22.1 and 1.29,
-the wider of the two), for directives that may stand once in a block. Directives that are not named here, those of
-modules from elsewhere among them, are never judged; nor are values.
+the wider of the two). Directives that are not named here, those of modules from elsewhere among them, are never judged;
+nor are values.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _JUDGED: Final = frozenset(
 )
 _SINGLE_BLOCKS: Final = frozenset(("events", "http", "stream", "mail"))
 
-_GROUPS: Final = (  # places, fewest and most words, names
+_ONCE: Final = (  # directives that may stand once in a block: places, fewest and most words, names
     (
         "main", 1, 1,
         "daemon lock_file master_process pcre_jit pid timer_resolution worker_priority worker_processes "
@@ -109,8 +109,51 @@ _GROUPS: Final = (  # places, fewest and most words, names
     ("upstream", 1, 2, "keepalive"),
 )  # fmt: skip
 
-_ONCE: Final = {
-    name: (frozenset(places.split()), fewest, most) for places, fewest, most, names in _GROUPS for name in names.split()
+_OFTEN: Final = (  # the same for directives that may stand more than once
+    ("events", 1, 1, "debug_connection"),
+    ("http", 2, 2, "limit_conn_zone"),
+    ("http", 2, MANY, "fastcgi_cache_path log_format proxy_cache_path"),
+    ("http", 3, 3, "limit_req_zone"),
+    ("http server", 1, 1, "ssl_certificate ssl_certificate_key"),
+    ("http server", 1, 2, "ssl_session_cache"),
+    ("http server", 1, MANY, "ssl_protocols"),
+    (
+        "http server location", 1, 1,
+        "fastcgi_hide_header fastcgi_pass_header fastcgi_split_path_info "
+        "proxy_hide_header real_ip_header set_real_ip_from aio directio",
+    ),
+    ("http server location", 1, 2, "proxy_redirect"),
+    ("http server location", 1, 3, "limit_req"),
+    (
+        "http server location", 1, MANY,
+        "fastcgi_cache_bypass fastcgi_cache_use_stale fastcgi_cache_valid fastcgi_ignore_headers "
+        "fastcgi_next_upstream fastcgi_no_cache gzip_disable gzip_proxied gzip_types index proxy_cache_bypass "
+        "proxy_cache_use_stale proxy_cache_valid proxy_next_upstream proxy_no_cache",
+    ),
+    ("http server location", 2, 2, "limit_conn proxy_set_header"),
+    ("http server location", 2, 3, "fastcgi_param"),
+    ("http server location if", 2, 3, "add_header"),
+    ("http server location if", 2, MANY, "error_page"),
+    ("http server location if limit_except", 1, MANY, "access_log"),
+    ("http server location limit_except", 1, 1, "allow deny auth_basic_user_file"),
+    ("http server location upstream", 1, MANY, "resolver"),
+    ("location", 0, 0, "internal"),
+    ("main", 1, 1, "env load_module"),
+    ("main", 2, 3, "thread_pool"),
+    ("main http server location", 1, MANY, "error_log"),
+    ("server", 1, MANY, "listen server_name"),
+    ("server location", 1, MANY, "valid_referers"),
+    ("server server_if location if", 0, 0, "break"),
+    ("server server_if location if", 1, 2, "return"),
+    ("server server_if location if", 2, 2, "set"),
+    ("server server_if location if", 2, 3, "rewrite"),
+)  # fmt: skip
+
+_KNOWN: Final = {
+    name: (frozenset(places.split()), fewest, most, groups is _ONCE)
+    for groups in (_ONCE, _OFTEN)
+    for places, fewest, most, names in groups
+    for name in names.split()
 }
 _NAME: Final = re.compile(r"\w+", re.ASCII)
 
@@ -160,32 +203,33 @@ def complaint(
 
 def _simple_complaint(place: str, name: str, words: tuple[str, ...], block: bool, seen: set[str]) -> str:
     """The same for a directive without a block."""
-    known = _ONCE.get(name)
-    if known is None:
-        return _named_complaint(place, name, words, seen)
-    places, fewest, most = known
+    known = _KNOWN.get(name)
+    if known is None or (place == "stream" and place not in known[0]):
+        return ""
+    places, fewest, most, once = known
     if place not in places:
-        return f'"{name}" directive is not allowed here' if place != "stream" else ""
+        return f'"{name}" directive is not allowed here'
     if block:
         return f'directive "{name}" is not terminated by ";"'
     if not fewest <= len(words) <= most:
         return f'invalid number of arguments in "{name}" directive'
+    if once:
+        return _repeat(name, seen)
+    if name in ("listen", "log_format"):  # twice, but not with the same first word
+        key = f"{name} {words[0]}"
+        if key in seen:
+            return f"a duplicate {name} {quoted(words[0])}"
+        seen.add(key)
+    return ""
+
+
+def _repeat(name: str, seen: set[str]) -> str:
+    """What nginx says of a directive that stands in its block once already."""
     if name in seen:
         return f'"{name}" directive is duplicate'
     seen.add(name)
     other = {"root": "alias", "alias": "root"}.get(name)  # one setting to nginx
     return f'"{name}" directive is duplicate, "{other}" directive was specified earlier' if other in seen else ""
-
-
-def _named_complaint(place: str, name: str, words: tuple[str, ...], seen: set[str]) -> str:
-    """The same for directives that may stand twice, but not with the same first word."""
-    if (place, name) not in (("server", "listen"), ("http", "log_format")) or not words:
-        return ""
-    key = f"{name} {words[0]}"
-    if key in seen:
-        return f"a duplicate {name} {quoted(words[0])}"
-    seen.add(key)
-    return ""
 
 
 def quoted(text: str) -> str:

@@ -131,7 +131,7 @@ VALUES = (
     "on", "1", "1k", "4k", "2 4k", "4 8k", "off", "60s", "{dir}/x", "epoll", "root", "1.1", "GET", "any", "notice",
     "html", "503", "user:rw", "127.0.0.1:1", "http://127.0.0.1:1",
 )  # fmt: skip
-NAMES = sorted((name, *facts) for name, facts in nginx_rules._ONCE.items())
+NAMES = sorted((name, *facts) for name, facts in nginx_rules._KNOWN.items())
 
 
 def refused(tmp_path: Path, text: str) -> str:
@@ -140,22 +140,23 @@ def refused(tmp_path: Path, text: str) -> str:
     return "" if said.accepted else said.reason
 
 
-@pytest.mark.parametrize(("name", "places", "fewest", "most"), NAMES, ids=[name for name, *_ in NAMES])
-def test_a_directive_that_may_stand_once(
-    name: str, places: frozenset[str], fewest: int, most: int, tmp_path: Path
+@pytest.mark.parametrize(("name", "places", "fewest", "most", "once"), NAMES, ids=[name for name, *_ in NAMES])
+def test_a_directive_of_the_table(
+    name: str, places: frozenset[str], fewest: int, most: int, once: bool, tmp_path: Path
 ) -> None:
     home = next(place for place in PLACES if place in places)
-    value = next(value for value in VALUES if not refused(tmp_path, PLACES[home] % f"{name} {value};"))
-    twice = f"{name} {value}; {name} {value};"
-    assert refused(tmp_path, PLACES[home] % twice).startswith(f'"{name}" directive is duplicate')
+    if once:
+        value = next(value for value in VALUES if not refused(tmp_path, PLACES[home] % f"{name} {value};"))
+        twice = f"{name} {value}; {name} {value};"
+        assert refused(tmp_path, PLACES[home] % twice).startswith(f'"{name}" directive is duplicate')
     for place, text in PLACES.items():
         if place not in places:
-            assert refused(tmp_path, text % f"{name} {value};").startswith(f'"{name}" directive is not allowed here')
-    too_few = f"{name} {' '.join('x' * (fewest - 1))};"
-    assert "invalid number of arguments" in refused(tmp_path, PLACES[home] % too_few)
-    if most < nginx_rules.MANY:
-        too_many = f"{name} {' '.join('x' * (most + 1))};"
-        assert "invalid number of arguments" in refused(tmp_path, PLACES[home] % too_many)
+            assert refused(tmp_path, text % f"{name} x;").startswith(f'"{name}" directive is not allowed here')
+    assert refused(tmp_path, PLACES[home] % f"{name} x {{ }}") == f'directive "{name}" is not terminated by ";"'
+    for count in (fewest - 1, most + 1):
+        if 0 <= count < nginx_rules.MANY:
+            words = " ".join("x" * count)
+            assert "invalid number of arguments" in refused(tmp_path, PLACES[home] % f"{name} {words};")
 
 
 # ---------------------------------------------------------------------------------------------- sizes
