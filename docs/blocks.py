@@ -60,6 +60,8 @@ def console(block: str) -> str:
         ["sh", "-c", "\n".join(lines)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT, env=ENVIRONMENT,
         check=False, text=True, encoding="utf-8",
     )  # fmt: skip
+    if "Traceback (most recent call last)" in done.stdout:
+        raise SystemExit(f"{commands} ends in a traceback:\n{done.stdout[-2000:]}")  # never written into a page
     outputs = done.stdout.split(BETWEEN)
     return "".join(f"$ {command}\n{printed}" for command, printed in zip(commands, outputs))
 
