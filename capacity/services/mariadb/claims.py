@@ -140,17 +140,17 @@ class MariaDb(MariaDbSettings):
 
     @term
     def packets(self) -> Number:
-        """Copies of the largest packet: net buffer, query, lexer, literal, then what is done with it (sql/net_serv.cc)."""
+        """Copies of the largest packet: net buffer, query, lexer, literal, and what is done with it (net_serv.cc)."""
         return times(PACKET_COPIES[self.allocator][self.packet_use], self.largest_packet)
 
     @term
     def packet_surplus(self) -> Number:
-        """The buffer that a packet of several parts has outgrown, which the heap keeps (sql/net_serv.cc, net_realloc)."""
+        """The buffer that a packet of several parts has outgrown, kept by the heap (net_serv.cc, net_realloc)."""
         return 0 if self.allocator == "mmap" else choose(self.largest_packet > MULTI_PART, MULTI_PART, 0)
 
     @term
     def join_buffers(self) -> Number:
-        """Join buffers of one statement: the limit looks at two neighbours only (sql/sql_join_cache.cc, alloc_buffer)."""
+        """Join buffers of one statement: the limit looks at two neighbours only (sql_join_cache.cc, alloc_buffer)."""
         every, limit = times(self.joined_tables, self.join_buffer_size), self.join_buffer_space_limit
         limited = limit + choose(
             self.joined_tables > 3, choose(self.join_buffer_size < limit, self.join_buffer_size, 0), 0
@@ -195,7 +195,7 @@ class MariaDb(MariaDbSettings):
 
     @term
     def single_blocks(self) -> Any:
-        """Buffers that are one block each; in the heap a tenth more, for holes that the next block does not fit into."""
+        """Buffers that are one block each; a tenth more in the heap, for holes that the next one does not fit."""
         return part(
             self.join_buffers + self.sort_buffers + self.read_buffers + self.bulk_loads,
             10 if self.allocator == "mmap" else 11,
@@ -209,7 +209,7 @@ class MariaDb(MariaDbSettings):
 
     @term
     def statements(self) -> Any:
-        """A query and a large packet: both, as the heap keeps what either freed; without a heap the larger of the two."""
+        """A query and a large packet: both, as the heap keeps what was freed; without a heap the larger."""
         return (
             larger(self.packets, times(PACKET_KEPT[self.packet_use], self.largest_packet) + self.query_work)
             if self.allocator == "mmap"
