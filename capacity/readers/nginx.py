@@ -39,6 +39,7 @@ PROGRAM: Final = "nginx"
 MOST_FILES: Final = 20_000  # opened, one by one; each arm of an include that branches counts
 MOST_BYTES: Final = 64 << 20  # of all files together
 MOST_DIRECTIVES: Final = 1_000_000
+MOST_ENTRIES: Final = 10_000  # kept of one `map`, `geo` or `types`: lists of networks have hundreds of thousands
 MOST_REFUSALS: Final = 100
 OPTION: Final = "nginx -g"  # stands for the file where a directive comes from the command line
 
@@ -47,7 +48,8 @@ class Directive:
     """One directive: `name`, the `words` behind it (quotes dropped, escapes undone), `block` if it has one, else None.
 
     An `include` keeps its place, and what it brings in follows it in the same block. The entries of `types`, `map`,
-    `geo` and their kin stand in the tree as directives, too. Lua code is one last word. `above` is the block around it.
+    `geo` and their kin stand in the tree as directives, too (the first 10,000 of a block). Lua code is one last word.
+    `above` is the block around it.
     """
 
     __slots__ = ("_code", "_hide", "_source", "_spans", "above", "block", "name", "words")
@@ -290,8 +292,9 @@ class _Reader:
         if hide:
             source.hide(spans[0], spans[-1])
         directive = Directive(name, words, within.directive, source, statement, hide)
-        within.inside.append(directive)
-        self._count += 1
+        if within.place != rules.ENTRIES or len(within.inside) < MOST_ENTRIES:
+            within.inside.append(directive)
+            self._count += 1
         if self._count > MOST_DIRECTIVES:
             self.refuse(directive.at, f"more than {MOST_DIRECTIVES} directives; the rest was not read", True)
             self._open.clear()

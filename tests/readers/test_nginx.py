@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from capacity.readers.nginx import MOST_REFUSALS, Directive, NginxConfiguration, read_nginx
+from capacity.readers.nginx import MOST_ENTRIES, MOST_REFUSALS, Directive, NginxConfiguration, read_nginx
 from capacity.readers.nginx_php import php_locations
 from capacity.readers.nginx_text import unescaped
 from tests.readers.nginx_trees import MAIN, MemoryRoot, read, reasons, shape
@@ -248,6 +248,13 @@ def test_types_and_maps_take_includes_but_no_blocks() -> None:
     assert configuration.refusals == ()
     assert [len(each.block or []) for each in configuration.named("http")[0].block or []] == [2, 3]
     assert first(read("events {} http { map $a $b { x { } } }"))[1] == 'unexpected "{"'
+
+
+def test_of_a_long_list_the_first_entries_are_kept_and_all_are_read() -> None:
+    entries = "".join(f"10.0.{n >> 8}.{n & 255} 1;\n" for n in range(MOST_ENTRIES + 500))
+    configuration = read("events {} http { geo $a { include g; x { } } }", g=entries)
+    assert len(configuration.named("http")[0].named("geo")[0].block or []) == MOST_ENTRIES
+    assert reasons(configuration) == ['unexpected "{"']
 
 
 # ---------------------------------------------------------------------------------------------- rules
