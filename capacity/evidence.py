@@ -33,11 +33,13 @@ def marks(setting: Setting, words: str, lost: str = "loses") -> Iterator[Mark]:
 
 
 def edit(setting: Setting, value: str) -> Edit | None:
-    """The line of a setting with another value in it, or None where it stands in no file."""
+    """The line of a setting with another value in it; None where it stands in no file, or in the midst of a command."""
     place = setting.origin
     if not isinstance(place, File) or not place.text:
         return None
     start, end = place.span
+    if place.text[start - 1 : end - 1].strip("\"'") != setting.text:
+        return None
     return Edit(place.path, place.line, place.text, place.text[: start - 1] + value + place.text[end - 1 :])
 
 

@@ -46,7 +46,7 @@ def _dearest(bill: Bill) -> Iterator[Mark]:
             largest.setdefault(claim.service, claim)
     for claim in list(largest.values())[:3]:
         places = [read.origin for _, read in claim.reads if isinstance(read.origin, File) and read.origin.line]
-        for place in sorted(places[:2], key=lambda place: (place.path, place.line)):
+        for place in sorted(places[:3], key=lambda place: (place.path, place.line)):
             yield Mark(place, f"{claim.service} {claim.name}: {human(claim.bounded)}")
 
 

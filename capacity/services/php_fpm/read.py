@@ -98,13 +98,22 @@ def _started(
     place = layouts.of_program(path, main, site.root)
     if not main and place is not None:
         main = place.main
-    defines = tuple((text, at) for text in options.get("-d", ()))
+    defines = tuple((text, _within(at, text)) for text in options.get("-d", ()))
     ini, prefix = options.get("-c"), options.get("-p")
     return Master(
         unit.removesuffix(".service"), main, place, unit, enabled, environment,
         str(ini) if ini is not None else None, "-n" in options, defines,
         str(prefix) if prefix is not None else None, "-R" in options, user,
     )  # fmt: skip
+
+
+def _within(at: File, define: str) -> File:
+    """The value of a `-d` argument inside its command, where it stands there once and as it is."""
+    start = at.text.find(define)
+    if start < 0 or at.text.count(define) > 1:
+        return at
+    value = start + define.find("=") + 1
+    return File(at.path, at.line, (value + 1, start + len(define) + 1), at.text)
 
 
 _LONG = {

@@ -9,6 +9,7 @@ from capacity.arithmetic import UNKNOWN, UNLIMITED
 from capacity.evidence import edit, known, largest_that_fits, marks
 from capacity.findings import Edit, Finding, Mark, rule
 from capacity.services.php_fpm.claims import PhpFpmPool
+from capacity.settings import Setting
 from capacity.units import MiB, human
 
 if TYPE_CHECKING:
@@ -46,12 +47,10 @@ def pool_has_no_limit(pool: PhpFpmPool, host: Host) -> Iterator[Finding]:
     """
     total = _children_total(pool)
     if total == UNLIMITED:
-        limit = pool.known["memory_limit"]
+        limit, fix, change = _what_limits(pool, host)
         yield Finding(
             "CAP102", "pool_has_no_limit", "error", f"the children of pool `{pool.name}` have no memory limit",
-            tuple(marks(limit, "no limit")), (f"{pool.children} children, each without a limit",), None,
-            edit(limit, "256M") or "php_admin_value[memory_limit] = 256M in the pool",
-            (f"{pool.address}.memory_limit", "256M"),
+            tuple(marks(limit, "no limit")), (f"{pool.children} children, each without a limit",), None, fix, change,
         )  # fmt: skip
 
 
@@ -101,10 +100,41 @@ def _children_total(pool: PhpFpmPool) -> object:
     return sum((claim.total for claim in pool.claims() if claim.method.count == "children"), 0)
 
 
+def _limit(pool: PhpFpmPool) -> tuple[str, Setting]:
+    """(field, setting) of the limit that counts: the pool's own, or that of some requests where it is larger."""
+    own, other = pool.known["memory_limit"], pool.known["memory_limit_elsewhere"]
+    if own.value is not UNKNOWN and (other.value is UNKNOWN or other.value > own.value):
+        return "memory_limit_elsewhere", other
+    return "memory_limit", own
+
+
+def _typed(pool: PhpFpmPool, host: Host, value: str) -> Edit | str:
+    """What to type so that the limit that counts is `value`: where it stands, if no other pool hangs on that line."""
+    field, limit = _limit(pool)
+    if field == "memory_limit_elsewhere":
+        return f"memory_limit = {value} at {limit.origin}"
+    others = (part for service in host.services for part in service.parts if part.address != pool.address)
+    shared = any(one.known["memory_limit"].origin == limit.origin for one in others if "memory_limit" in one.known)
+    in_pool = f"php_admin_value[memory_limit] = {value} in pool `{pool.name}`"
+    return in_pool if shared else edit(limit, value) or in_pool
+
+
+def _what_limits(pool: PhpFpmPool, host: Host) -> tuple[Setting, Edit | str, tuple[str, str]]:
+    """The setting for which a pool has no limit, what to type, and the change of the model that it is."""
+    allocator: Setting = pool.master.known["use_zend_alloc"]
+    if allocator.value == 0:
+        fix = "USE_ZEND_ALLOC=0 taken out of the master's environment"
+        return allocator, fix, (f"{pool.master.address}.use_zend_alloc", "1")
+    field, limit = _limit(pool)
+    return limit, _typed(pool, host, "256M"), (f"{pool.address}.{field}", "256M")
+
+
 def _evidence(pool: PhpFpmPool) -> Iterator[Mark]:
-    ceiling = pool.heap_ceiling
-    words = f"each may take {human(ceiling)}" if isinstance(ceiling, (int, float)) else "each"
-    limit = list(marks(pool.known["memory_limit"], words, "loses: the pool's own value wins"))
+    ceiling = known(pool, "heap_ceiling")
+    words = f"each may take {human(ceiling)}" if ceiling is not None else "each"
+    field, setting = _limit(pool)
+    own = field == "memory_limit" and not pool.raisable
+    limit = list(marks(setting, words, "loses: the pool's own value wins" if own else "loses"))
     children = list(marks(pool.known["max_children"], f"{pool.max_children} children at once", "loses"))
     yield from sorted(children + limit, key=lambda mark: (mark.loser, mark.at.path, mark.at.line))
 
@@ -116,21 +146,23 @@ def _sum(pool: PhpFpmPool, total: int, ram: int) -> str:
 
 def _what_fits(pool: PhpFpmPool, host: Host) -> tuple[Edit | str | None, tuple[str, str] | None, tuple[str, ...]]:
     """The edit that makes the host fit, the change of the model that it is, and what to know about it."""
-    address, limit = f"{pool.address}.memory_limit", pool.known["memory_limit"]
-    best = largest_that_fits(host, address, 2, int(limit.value) // MiB, lambda mib: mib * MiB)
+    field, limit = _limit(pool)
+    address, children = f"{pool.address}.{field}", pool.known["max_children"]
+    if not isinstance(limit.value, int) or not isinstance(children.value, int):
+        return None, None, ()
+    best = largest_that_fits(host, address, 2, limit.value // MiB, lambda mib: mib * MiB)
     if best is not None and best >= 8:
         words = (
             f"{best}M is the largest limit that keeps this host under {host.alert} % with {pool.max_children} children"
         )
-        help_text = f"php_admin_value[memory_limit] = {best}M in pool `{pool.name}`"
-        return edit(limit, f"{best}M") or help_text, (address, f"{best}M"), (words,)
-    children = pool.known["max_children"]
+        return _typed(pool, host, f"{best}M"), (address, f"{best}M"), (words,)
     address = f"{pool.address}.pm.max_children"
-    fewer = largest_that_fits(host, address, 1, int(children.value), lambda number: number)
+    fewer = largest_that_fits(host, address, 1, children.value, lambda number: number)
     if fewer is not None:
-        words = f"{fewer} children of {human(limit.value)} are the most that keep this host under {host.alert} %"
+        some = f"{fewer} children" if fewer > 1 else "one child"
+        words = f"{some} of {human(limit.value)}: the most that keeps this host under {host.alert} %"
         return edit(children, str(fewer)), (address, str(fewer)), (words,)
-    rest = host.but({f"{pool.address}.memory_limit": 2 * MiB}).bill()
+    rest = host.but({f"{pool.address}.{field}": 2 * MiB}).bill()
     promised = f"{human(rest.bounded_total)} of {human(rest.budget.total)}"
     words = f"no limit fits with {pool.max_children} children: beside their heaps {promised} are promised already"
     return "lower what else runs here first, or put it behind a wall (MemoryMax=)", None, (words,)
