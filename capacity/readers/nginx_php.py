@@ -65,7 +65,7 @@ class PhpLocation:
     block: Directive
 
     def param(self, name: str) -> Param | None:
-        """The parameter of a name that the program behind takes: of several, the last."""
+        """The parameter of a name that PHP takes: of several, the last (measured with php-fpm 8.2: nginx sends all)."""
         found = [param for param in self.params if param.name == name]
         return found[-1] if found else None
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import crossplane  # of the `test` extra: without it these tests fail
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from capacity.readers import nginx_rules
 from capacity.readers.nginx import NginxConfiguration, read_nginx
@@ -78,6 +80,24 @@ def _same_refusal(reason: str, path: str, line: int, ours: NginxConfiguration) -
         assert refusal.at.line <= line
         if reason.startswith("unexpected"):
             assert refusal.at.line == line or reason.startswith('unexpected "{"')
+
+
+PIECES = (
+    b"a", b"b c", b" ", b"\n", b"\r\n", b";", b"; ", b"{", b"}", b'"', b"'", b"#", b"\\", b"$", b"${", b")", b"\0", b"\xe9",
+    b"\\n", b'\\"', b"x y;", b'"q w" ', b"'s'", b"\n# c\n", b"\x0b", b"y" * 4090,
+)  # fmt: skip
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(PIECES), max_size=25).map(b"".join), st.sampled_from([b"}}", b";}}", b"'}}", b""]))
+def test_any_words_are_taken_or_refused_alike(tmp_path: Path, words: bytes, end: bytes) -> None:
+    main = lay_out(tmp_path, {"nginx.conf": b"events {} http { types {\n" + words + end})
+    theirs, ours = verdict(main, tmp_path), read(main)
+    assume(not theirs.reason.startswith("unknown directive"))  # behind a brace that closes the block
+    if theirs.accepted:
+        assert ours.refusals == ()
+    else:
+        assert ours.refusals[0].reason[:12] == theirs.reason[:12]
 
 
 @pytest.mark.parametrize("name", NOT_JUDGED)
