@@ -35,13 +35,19 @@ def pages() -> dict[str, str]:
 
 def page(cls: type[Service]) -> str:
     """Everything about a service and its parts."""
-    text = ["## The datasheet, as built\n\nMade from the code by `docs/generate.py`: names, sentences and formulas are its own."]
+    text = [
+        "## The datasheet, as built",
+        "Made from the code by `docs/generate.py`: names, sentences and formulas are its own.",
+    ]
     for sheet in (cls, *part_of(cls)):
         text += [f"### `{sheet.__name__}`", paragraph(sheet.__doc__), fields(sheet), *_formulas(sheet)]
     found = list(specimen(cls).exposures())
     if found:
-        said = "### Exposures\n\nWhat no setting bounds; never in a sum. Which of them a host has depends on what it loads."
-        text += [said, table(("what", "why", "remedy"), ((one.what, one.why, one.fix) for one in found))]
+        text += [
+            "### Exposures",
+            "What no setting bounds; never in a sum. Which of them a host has depends on what it loads.",
+        ]
+        text += [table(("what", "why", "remedy"), ((one.what, one.why, one.fix) for one in found))]
     return "\n\n".join(text)
 
 

@@ -1,4 +1,4 @@
-"""The house as it stands: a row a module with the first line of its docstring, the ladder, the limits of the file layer."""
+"""The house as it stands: every module with the first line of its docstring, the ladder, limits of the file layer."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def ladder() -> str:
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "RUNGS":
             rungs = ast.literal_eval(node.value)
-            return "\n".join(f"{height}. {', '.join(f'`{room}`' for room in rung)}" for height, rung in enumerate(rungs, 1))
+            named = (", ".join(f"`{room}`" for room in rung) for rung in rungs)
+            return "\n".join(f"{height}. {rooms}" for height, rooms in enumerate(named, 1))
     raise LookupError("RUNGS")
 
 

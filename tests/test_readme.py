@@ -52,7 +52,7 @@ def run(command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_main_job_is_shown() -> None:
-    assert [command for command, _ in shown_commands(PAGES[0])][0] == "capacity check --example incident-before"
+    assert shown_commands(PAGES[0])[0][0] == "capacity check --example incident-before"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -128,6 +128,7 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
 
 
 def test_every_file_that_a_page_names_in_the_repository_is_there() -> None:
+    pattern = r"`((?:tests|docs|capacity|notebooks|benchmarks)/[\w./-]+\.\w+)`"
     for page in PAGES:
-        for name in re.findall(r"`((?:tests|docs|capacity|notebooks|benchmarks)/[\w./-]+\.\w+)`", page.read_text("utf-8")):
+        for name in re.findall(pattern, page.read_text("utf-8")):
             assert (ROOT / name).is_file(), f"{page.name}: {name}"
