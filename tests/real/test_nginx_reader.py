@@ -83,8 +83,8 @@ def _same_refusal(reason: str, path: str, line: int, ours: NginxConfiguration) -
 
 
 PIECES = (
-    b"a", b"b c", b" ", b"\n", b"\r\n", b";", b"; ", b"{", b"}", b'"', b"'", b"#", b"\\", b"$", b"${", b")", b"\0", b"\xe9",
-    b"\\n", b'\\"', b"x y;", b'"q w" ', b"'s'", b"\n# c\n", b"\x0b", b"y" * 4090,
+    b"a", b"b c", b" ", b"\n", b"\r\n", b";", b"; ", b"{", b"}", b'"', b"'", b"#", b"\\", b"$", b"${", b")", b"\0",
+    b"\xe9", b"\\n", b'\\"', b"x y;", b'"q w" ', b"'s'", b"\n# c\n", b"\x0b", b"y" * 4090,
 )  # fmt: skip
 
 
