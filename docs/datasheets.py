@@ -45,7 +45,7 @@ def page(cls: type[Service]) -> str:
     if found:
         text += [
             "### Exposures",
-            "What no setting bounds; never in a sum. Which of them a host has depends on what it loads.",
+            "What no setting bounds; never in a sum. Beside a bill stand those that its host has.",
         ]
         text += [table(("what", "why", "remedy"), ((one.what, one.why, one.fix) for one in found))]
     return "\n\n".join(text)
@@ -129,6 +129,12 @@ def _formulas(cls: type[Service]) -> Iterator[str]:
         yield table(("constant", "value"), constants)
 
 
+def explained(cls: type[Service]) -> Iterator[Term]:
+    """Every claim, term and one-line property of a datasheet."""
+    yield from (member for member in _members(cls) if isinstance(member, Term))
+    yield from _properties(cls)
+
+
 def _members(cls: type[Service]) -> Iterator[Any]:
     for base in reversed(cls.__mro__):
         yield from vars(base).values()
@@ -140,7 +146,9 @@ def _properties(cls: type[Service]) -> Iterator[Term]:
         if isinstance(member, property) and member.fget is not None:
             body = ast.parse(textwrap.dedent(inspect.getsource(member.fget))).body[0]
             if isinstance(body, ast.FunctionDef) and len(body.body) <= 2 and isinstance(body.body[-1], ast.Return):
-                yield Term(member.fget)
+                one = Term(member.fget)
+                one.doc = " ".join(paragraph(member.__doc__).split("\n\n")[0].split())
+                yield one
 
 
 def _row(one: Term) -> tuple[str, str, str]:
@@ -165,8 +173,12 @@ def _constants(cls: type[Service], names: set[str]) -> Iterator[tuple[str, str]]
 
 def _constant(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {_constant(one)}" for key, one in value.items())
+        return ", ".join(f"{key}: {_nested(one)}" for key, one in value.items())
     return f"{human(value)} ({value:,} bytes)" if isinstance(value, int) and value >= KiB else f"{value:,}"
+
+
+def _nested(value: Any) -> str:
+    return f"({_constant(value)})" if isinstance(value, dict) else _constant(value)
 
 
 # ---------------------------------------------------------------------------------------------- the budget

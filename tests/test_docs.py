@@ -16,11 +16,13 @@ import pytest
 
 import capacity
 from capacity import arithmetic
+from capacity.memory import Memory
 from capacity.root import open_root
 from capacity.rules import all_rules
 from capacity.services.registry import SERVICES
 from capacity.services.site import Site
 from capacity.units import MiB
+from capacity.walls import Wall
 from tests.trees import UNIT, WANTS, write
 
 ROOT = Path(__file__).parents[1]
@@ -65,6 +67,17 @@ def test_every_service_has_a_page_with_all_of_its_claims_settings_and_assumption
                 for field, spec in cls.specs().items()
             ]
             assert [row for row in rows if row not in page] == [], service.__name__
+
+
+def test_the_first_line_of_every_formula_is_a_whole_sentence(generate: ModuleType) -> None:
+    """Tables and `capacity explain` show that line alone."""
+    cut = []
+    for service in (*SERVICES, Memory, Wall):
+        for cls in (service, *generate.datasheets.part_of(service)):
+            for member in generate.datasheets.explained(cls):
+                if not member.doc.endswith("."):
+                    cut.append(f"{cls.__name__}.{member.name}: {member.doc}")
+    assert cut == []
 
 
 # ---------------------------------------------------------------------------------------------- rules
