@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from capacity.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NginxOptions:
     """What the words tell: `main` (-c), `prefix` (-p), `directives` (-g), each None where it is not given; `tests` for
     -t and -T, `signal` of -s (no master starts with these), `refused` says why nginx would not take the words.

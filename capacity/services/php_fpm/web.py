@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from capacity.errors import NotReadable
 from capacity.readers.nginx import NginxConfiguration, read_nginx
+from capacity.readers.nginx_command import nginx_options
 from capacity.readers.nginx_php import Param, PhpLocation, php_locations
 from capacity.readers.php_layers import PhpAssignment, PhpLayers, read_user_ini
 from capacity.readers.php_limits import FastCgi, fastcgi_assignments
@@ -41,17 +41,12 @@ def locations(site: Site) -> tuple[PhpLocation, ...]:
 
 def _configuration(site: Site) -> NginxConfiguration | None:
     unit = site.units.get("nginx.service")
-    main, prefix, directives = MAIN, PREFIX, ""
-    for command in unit.commands() if unit is not None else ():
-        words = list(command.words[1:])
-        for flag, word in pairwise(words):
-            main = word if flag == "-c" else main
-            prefix = word if flag == "-p" else prefix
-            directives = word if flag == "-g" else directives
-        break
-    if site.root.kind(main) != "file":
+    commands = unit.commands() if unit is not None else ()
+    options = nginx_options(commands[0].words[1:] if commands else ())
+    main = options.main or MAIN
+    if site.root.kind(main if main.startswith("/") else f"{PREFIX}/{main}") != "file":
         return None
-    return read_nginx(site.root, main, prefix, directives=directives)
+    return read_nginx(site.root, main, options.prefix or PREFIX, directives=options.directives or "")
 
 
 def of_pool(site: Site, found: tuple[PhpLocation, ...], pool: PoolText) -> tuple[PhpLocation, ...]:
