@@ -33,6 +33,8 @@ MOST_BYTES: Final = 8 << 20
 MOST_ASSIGNMENTS: Final = 20_000
 """Read for one server, repetitions counted: includes that name each other would go on to 10^10 files."""
 
+WORLD_WRITABLE: Final = "world-writable: the server ignores it"
+
 
 @record
 class OptionFiles:
@@ -201,7 +203,7 @@ class _Reading:
         opened = self._open(path, File(path))
         if opened is not None:
             self._read(path, opened, 0)
-        elif required and path not in self.unread:
+        elif required and path not in self.unread and not self._is_ignored(path):
             lost = not self.root.live and self.root.kind(path) in ("missing", "dangling")
             self.refusals.append(
                 Refusal(self.program, File(path), f"Could not open required defaults file: {path}", lost)
@@ -216,7 +218,7 @@ class _Reading:
             return None
         try:
             if kind == "file" and self.root.status(path).mode & 0o002:
-                self._passed(path, at, "world-writable: the server ignores it")
+                self._passed(path, at, WORLD_WRITABLE)
                 return None
             if not self.readable(path):
                 self._passed(path, at, "not readable by the server's user: passed over in silence")
@@ -234,6 +236,10 @@ class _Reading:
         self.files_read.append(path)
         self.visits.setdefault(path, Visit("read"))
         return data
+
+    def _is_ignored(self, path: str) -> bool:
+        """Whether the server takes a file for empty because anyone may write to it; even a required one."""
+        return path in self.visits and self.visits[path].outcome == WORLD_WRITABLE
 
     def _passed(self, path: str, at: File, why: str) -> None:
         self.visits.setdefault(path, Visit(why))

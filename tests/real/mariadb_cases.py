@@ -193,6 +193,12 @@ INCLUDES = [
         modes={"/etc/a": 0o646},
     ),
     Case(
+        "world_writable_required_file_is_empty",
+        {"/etc/only": "[mysqld]\nmax_connections=121\n"},
+        head=["--defaults-file=/etc/only"],
+        modes={"/etc/only": 0o666},
+    ),
+    Case(
         "what_mysql_cannot_read_is_passed_over",
         {
             "/etc/my.cnf": "[mysqld]\nmax_connections=120\n!includedir /etc/d\n",
