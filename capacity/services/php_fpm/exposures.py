@@ -79,8 +79,8 @@ def of_extensions(master: PhpFpm) -> Iterator[Exposure]:
     )
     yield Exposure(
         master.address,
-        "functions and classes that one request declares",
-        "a table by malloc, 36 bytes or more for each, kept by the child; cached code may declare very many",
+        "functions, classes and names of types",
+        "tables by malloc, 36 bytes for each that a request declares, 8 for each type named in cached code",
         WALL,
     )
     yield Exposure(
