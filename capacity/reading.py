@@ -73,7 +73,7 @@ def _assumed(host: Host, assume: Mapping[str, Any]) -> Host:
     """The host with what the caller assumes; an assumption about a program that is not here is an error."""
     fields = {
         field
-        for service in host.services
+        for service in (*host.services, host.memory)
         for one in (service, *service.parts)
         for field, spec in type(one).specs().items()
         if spec.kind != "setting"

@@ -19,6 +19,7 @@ from capacity.record import record
 from capacity.report.words import exit_code
 from capacity.service import Claim, Service
 from capacity.settings import File, NotKnown, Origin, Setting
+from capacity.units import human
 from capacity.walls import Relief
 
 SCHEMA: Final = "https://capacity-planner.readthedocs.io/schema/check-1.json"
@@ -122,9 +123,19 @@ def not_known(host: Host, bills: Iterable[Bill]) -> list[str]:
                 f"{one.address}.{s.name}: {s.origin}" for s in one.known.values() if isinstance(s.origin, NotKnown)
             ]
     found += [f"{remark.at}: {remark.message}" for remark in host.remarks]
+    found += _assumed_of_memory(host)
     if host.cpus is None:
         found.append("the number of CPUs is not in this tree; give --cpus")
     return list(dict.fromkeys(found))
+
+
+def _assumed_of_memory(host: Host) -> Iterator[str]:
+    """What a tree without processes or /proc/meminfo leaves to an assumption of the budget."""
+    words = {"base_system": "no process was seen", "kernel_now": "/proc/meminfo does not tell what the kernel holds"}
+    for field, why in words.items():
+        setting = host.memory.known[field]
+        if setting.origin.kind == "assumed" and setting.value:
+            yield f"{why}: {human(setting.value)} are assumed (kernel.{field})"
 
 
 def _host(host: Host) -> dict[str, Any]:

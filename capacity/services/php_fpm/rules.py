@@ -65,7 +65,7 @@ def limit_can_be_raised(pool: PhpFpmPool, host: Host) -> Iterator[Finding]:
     """
     limit = pool.known["memory_limit"]
     if pool.raisable and limit.value is not UNKNOWN and limit.value != UNLIMITED:
-        text = limit.text or human(limit.value)
+        text = limit.text or _megabytes(limit.value)
         yield Finding(
             "CAP103", "limit_can_be_raised", "note", f"any script of pool `{pool.name}` can raise its memory_limit",
             tuple(marks(limit, "a script may set more")), (), None,
@@ -94,6 +94,11 @@ def soft_limit_doubles_the_promise(pool: PhpFpmPool, host: Host) -> Iterator[Fin
             f"php_admin_value[memory_hard_limit_percent] = 100 in pool `{pool.name}`",
             (f"{pool.address}.memory_hard_limit_percent", "100"),
         )  # fmt: skip
+
+
+def _megabytes(value: int) -> str:
+    """A limit as PHP reads it: whole megabytes where it is whole."""
+    return str(value) if value % MiB else f"{value // MiB}M"
 
 
 def _children_total(pool: PhpFpmPool) -> object:
