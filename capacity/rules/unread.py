@@ -71,16 +71,18 @@ def value_not_known(host: Host, _: Host) -> Iterator[Finding]:
 
 @rule("CAP304", "Host")
 def not_priced(host: Host, _: Host) -> Iterator[Finding]:
-    """A program is installed and not enabled, so it is not in the bill.
+    """A program is installed and not in the bill: nothing starts it, it refuses to start, or it is not modelled here.
 
-    Why: what does not start takes nothing; when somebody starts it, it takes what its configuration says.
-    Fix: none, unless it is meant to run: then enable it and look again.
+    Why: what does not start takes nothing; when somebody starts it, it takes what its configuration says. A server that
+    is not modelled here (MySQL, Percona Server) takes what nobody has added up: then the verdict is never "fits".
+    Fix: none, unless it is meant to run: then enable it and look again; --process NAME=BYTES for what is not modelled.
     Source: docs/readers.md.
     """
     for seen in host.programs:
         if not seen.priced:
             yield Finding(
-                "CAP304", "not_priced", "note", f"{seen.program} {seen.instance} is not in the bill: {seen.why}",
+                "CAP304", "not_priced", "note" if seen.enabled is False else "warning",
+                f"{seen.program} {seen.instance} is not in the bill: {seen.why}",
                 tuple(_of_file(seen)),
             )  # fmt: skip
 
@@ -126,3 +128,19 @@ def links_written_out(host: Host, _: Host) -> Iterator[Finding]:
             f"{host.flattened[0]}{more}: a link as a text file, read as the link",
             (Mark(first, ""),),
         )  # fmt: skip
+
+
+@rule("CAP307", "Host")
+def file_never_read(host: Host, _: Host) -> Iterator[Finding]:
+    """A file that looks like configuration and that its program never opens.
+
+    Why: its values are believed to hold, and do not.
+    Fix: move it where the program looks, or delete it.
+    Source: docs/readers.md.
+    """
+    for stray in host.never_read:
+        if not stray.assignments:  # of option files with settings CAP202 speaks
+            yield Finding(
+                "CAP307", "file_never_read", "note", f"{stray.path} is never read: {stray.why}",
+                (Mark(File(stray.path), ""),), (), None, "move it to where its program looks, or delete it",
+            )  # fmt: skip

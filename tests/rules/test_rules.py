@@ -47,6 +47,7 @@ EVIDENCE: dict[str, list[tuple[str, int, str, bool]]] = {
     "not_priced": [(UNIT, 0, "", False)],
     "version_not_known": [("/etc/php/8.2/fpm/php-fpm.conf", 0, "", False)],
     "links_written_out": [("/etc/mysql/my.cnf", 0, "", False)],
+    "file_never_read": [("/etc/php/8.2/fpm/pool.d/shop.conf.disabled", 0, "", False)],
     "memory_high_is_no_wall": [(UNIT, 5, "256M", False)],
     "wall_is_smaller_than_what_is_inside": [(UNIT, 5, "256M", False)],
 }  # fmt: skip

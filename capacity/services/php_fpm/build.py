@@ -48,13 +48,15 @@ class Sources:
     locations: tuple[PhpLocation, ...] = ()
 
 
-def master_of(sources: Sources, running: tuple[Process, ...]) -> PhpFpm:
-    """The datasheet of a master; marks its running processes as priced."""
-    site = sources.site
-    site.price(running)
-    pools = tuple(_pool(sources, pool, running) for pool in sources.configuration.pools)
+def master_of(sources: Sources, running: tuple[Process, ...]) -> PhpFpm | None:
+    """The datasheet of a master; marks its running processes as priced. None where it would die at its start."""
     known = dict(_master_settings(sources))
-    _refuse_small_segment(sources, known)
+    refusal = _small_segment(sources, known)
+    if refusal is not None:
+        sources.site.refusals.append(refusal)
+        return None
+    sources.site.price(running)
+    pools = tuple(_pool(sources, pool, running) for pool in sources.configuration.pools)
     extensions = (*BUILT_IN, *sources.layers.extension_names())
     return PhpFpm(
         name=sources.name, version=sources.version, unit=sources.unit, cgroup=sources.cgroup, pools=pools,
@@ -140,14 +142,16 @@ def _environment(sources: Sources) -> Iterator[tuple[str, Setting]]:
             yield field, Setting(name, value, origin, environment[name])
 
 
-def _refuse_small_segment(sources: Sources, known: Mapping[str, Setting]) -> None:
+def _small_segment(sources: Sources, known: Mapping[str, Setting]) -> Refusal | None:
     """php-fpm dies at start where the interned strings do not fit into the segment, though `-t` passes."""
-    loaded = "opcache" in known and known["opcache_enable"].value
+    loaded = "opcache" in known or reaches(sources.version, ("8.5.0",))  # built in from there on
     strings, segment = known["opcache_interned_strings_buffer"], known["opcache_memory_consumption"]
-    if loaded and isinstance(strings.value, int) and isinstance(segment.value, int) and strings.value >= segment.value:
-        place = strings.origin if isinstance(strings.origin, File) else File(sources.configuration.main)
-        reason = "insufficient shared memory for the interned strings buffer of opcache"
-        sources.site.refusals.append(Refusal(PROGRAM, place, reason))
+    if not loaded or known["opcache_enable"].value is UNKNOWN or not known["opcache_enable"].value:
+        return None
+    if not isinstance(strings.value, int) or not isinstance(segment.value, int) or strings.value < segment.value:
+        return None
+    place = strings.origin if isinstance(strings.origin, File) else File(sources.configuration.main)
+    return Refusal(PROGRAM, place, "insufficient shared memory for the interned strings buffer of opcache")
 
 
 # ---------------------------------------------------------------------------------------------- a pool

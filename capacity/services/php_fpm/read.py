@@ -7,9 +7,10 @@ copied tree, where what is missing is usually lost, what was read is priced and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from capacity.errors import NotReadable
 from capacity.readers.php_fpm import read_fpm
 from capacity.readers.php_layers import PhpLayers, read_php_layers
 from capacity.record import record
@@ -18,7 +19,7 @@ from capacity.services.php_fpm.build import PROGRAM, Sources, master_of
 from capacity.services.php_fpm.web import locations
 from capacity.services.site import Seen, Site
 from capacity.services.slices import slice_path
-from capacity.settings import File, Refusal, Remark, reaches
+from capacity.settings import File, NeverRead, Refusal, Remark, reaches
 
 if TYPE_CHECKING:
     from capacity.readers.nginx_php import PhpLocation
@@ -48,21 +49,28 @@ class Master:
 
 
 def read(site: Site) -> Iterator[PhpFpm]:
-    """Every master that counts, with its pools."""
+    """Every master that counts, with its pools; what lies beside their files and is never read is noted."""
     masters = list(_of_units(site))
     known = {master.main for master in masters}
     has_units = bool(masters) or bool(_lost_units(site))
     for master in _lost_masters(site, known):
         known.add(master.main)
         masters.append(master)
+    named = {master.unit: master.main for master in masters if master.unit}
     for place in layouts.found(site.root):
-        if place.main not in known:
+        if place.main not in known and place.unit not in named:
             known.add(place.main)
             name = place.unit.removesuffix(".service")
             masters.append(Master(name, place.main, place, enabled=False if has_units else None))
     found = locations(site) if masters else ()
+    opened: set[str] = set()
     for master in masters:
-        yield from _read(site, master, found)
+        yield from _read(site, master, found, opened)
+    for place in layouts.found(site.root):
+        if place.main not in known:
+            beside = read_fpm(site.root, place.main, prefix=place.prefix).files_read
+            why = f"{place.unit} names {named[place.unit]}"
+            site.never_read += [NeverRead(path, why) for path in beside if path not in opened]
 
 
 # ---------------------------------------------------------------------------------------------- which masters
@@ -163,20 +171,19 @@ def _lost_masters(site: Site, known: set[str]) -> Iterator[Master]:
 # ---------------------------------------------------------------------------------------------- one master
 
 
-def _read(site: Site, master: Master, found: tuple[PhpLocation, ...]) -> Iterator[PhpFpm]:
-    version = _version(site, master)
-    running = _running(site, master)
-    counts = bool(running) or master.enabled is not False
-    why = _why(master, bool(running))
+def _read(site: Site, master: Master, found: tuple[PhpLocation, ...], opened: set[str]) -> Iterator[PhpFpm]:
+    version, running = _version(site, master), _running(site, master)
     at = site.file_of(master.unit, master.main)
-    site.seen.append(Seen(PROGRAM, master.name, version, master.enabled, counts, why, master.unit, at))
-    if not counts:
-        return
+
+    def seen(priced: bool, why: str) -> None:
+        site.seen.append(Seen(PROGRAM, master.name, version, master.enabled, priced, why, master.unit, at))
+
+    if not running and master.enabled is False:
+        return seen(False, "installed, and nothing starts it at boot")
     if not master.main or master.place is None:
-        site.refusals.append(
-            Refusal(PROGRAM, File(f"unit {master.unit}"), "the main file of this program is not known", True)
-        )
-        return
+        why = "the main file of this program is not known"
+        site.refusals.append(Refusal(PROGRAM, at or File(f"unit {master.unit}"), why, True))
+        return seen(False, why)
     layers = _layers(site, master, version)
     configuration = read_fpm(
         site.root, master.main, prefix=master.prefix or master.place.prefix, variables=layers.variables,
@@ -185,22 +192,46 @@ def _read(site: Site, master: Master, found: tuple[PhpLocation, ...]) -> Iterato
     refusals = [*layers.refusals(), *configuration.refusals]
     site.refusals += refusals
     site.remarks += [*layers.remarks, *configuration.remarks]
+    opened.update((*configuration.files_read, *layers.files_read))
     if not configuration.pools or any(not refusal.lost for refusal in refusals):
-        return
+        return seen(False, "it refuses its configuration")
+    site.never_read += _beside(site, configuration.files_read[1:], (), "no include of PHP-FPM fits its name")
+    site.never_read += _beside(site, layers.scanned, (".ini",), "its name does not end in .ini")
     sources = Sources(
         site, master.name, version, layers, configuration, _cgroup(site, master), master.environment, master.unit, found
     )
-    yield master_of(sources, running)
+    service = master_of(sources, running)
+    if service is None:
+        return seen(False, "it refuses its configuration")
+    seen(True, _why(master, bool(running)))
+    yield service
 
 
 def _why(master: Master, running: bool) -> str:
     if running:
         return "its processes are running"
-    if master.enabled:
-        return f"{master.unit} is enabled"
-    if master.enabled is None:
-        return "no unit of it in this tree: assumed to run"
-    return "installed, and nothing starts it at boot"
+    return f"{master.unit} is enabled" if master.enabled else "no unit of it in this tree: assumed to run"
+
+
+def _beside(site: Site, opened: Iterable[str], read: tuple[str, ...], why: str) -> Iterator[NeverRead]:
+    """Files that lie beside those that were opened, hold settings, and are not opened themselves.
+
+    What ends in one of `read` is passed over: it was opened, or it is named where it could not be.
+    """
+    known = set(opened)
+    for folder in sorted({path.rpartition("/")[0] for path in known}):
+        for name in site.root.names(folder):
+            path = f"{folder}/{name}"
+            if path not in known and not name.endswith(read or ("\0",)) and _holds_settings(site, path):
+                yield NeverRead(path, why)
+
+
+def _holds_settings(site: Site, path: str) -> bool:
+    try:
+        lines = site.root.read(path).split(b"\n") if site.root.kind(path) == "file" else []
+    except NotReadable:
+        return False
+    return any(b"=" in line and not line.lstrip().startswith((b";", b"#")) for line in lines)
 
 
 def _layers(site: Site, master: Master, version: str) -> PhpLayers:
