@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
 import math
 import textwrap
@@ -54,8 +55,8 @@ def explained(bill: Bill) -> tuple[Explanation, ...]:
 def _claim(claim: Claim) -> Explanation:
     values = {setting.name: setting.value for _, setting in claim.reads}
     values |= {address.rsplit(".", 1)[-1]: setting.value for address, setting in claim.reads}
-    values |= dict(claim.terms)
-    owner = _members(claim)
+    owner, constants = _members(claim)
+    values = constants | values | dict(claim.terms) | dict(claim.derived)
     terms = tuple(
         (name, value, formula_of(owner[name]), owner[name].doc) for name, value in claim.terms if name in owner
     )
@@ -65,13 +66,15 @@ def _claim(claim: Claim) -> Explanation:
     )  # fmt: skip
 
 
-def _members(claim: Claim) -> dict[str, Term]:
-    """The terms that stand in the module of the claim's class, by name."""
-    found: dict[str, Term] = {}
+def _members(claim: Claim) -> tuple[dict[str, Term], dict[str, Any]]:
+    """The terms, and the numbers that are constants, of the classes in the module of the claim's class, by name."""
+    terms: dict[str, Term] = {}
+    constants: dict[str, Any] = {}
     for value in vars(inspect.getmodule(claim.method.compute)).values():
         if isinstance(value, type):
-            found |= {name: member for name, member in vars(value).items() if isinstance(member, Term)}
-    return found
+            terms |= {name: member for name, member in vars(value).items() if isinstance(member, Term)}
+            constants |= {name: member for name, member in vars(value).items() if isinstance(member, int)}
+    return terms, constants
 
 
 def _relief(line: Relief, kind: str) -> Explanation:
@@ -101,10 +104,30 @@ def _source(compute: Any) -> str:
 
 
 def _expression(compute: Any) -> ast.expr:
-    for node in ast.walk(ast.parse(_source(compute))):
-        if isinstance(node, ast.Return) and node.value is not None:
-            return node.value
+    """The expression that a formula returns, with what it names on the way there put in its place."""
+    names = _Names({})
+    (function,) = ast.parse(_source(compute)).body
+    for node in getattr(function, "body", ()):
+        if isinstance(node, ast.Assign):
+            (target,) = node.targets
+            pairs = [(target, node.value)]
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = list(zip(target.elts, node.value.elts, strict=True))
+            for name, value in pairs:
+                names.values[ast.unparse(name)] = names.visit(value)
+        elif isinstance(node, ast.Return) and node.value is not None:
+            expression: ast.expr = names.visit(node.value)
+            return expression
     raise TypeError(f"{compute.__name__} has no return expression")
+
+
+class _Names(ast.NodeTransformer):
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        """A name that the formula gave to a part of itself: that part, made anew, for others change what they get."""
+        return copy.deepcopy(self.values[node.id]) if node.id in self.values else node
 
 
 class _Plain(ast.NodeTransformer):

@@ -77,10 +77,11 @@ class ReadUnknown(Exception):
 
 @dataclass(slots=True)
 class Notes:
-    """What one formula read: settings by (service, field), and the values of its terms by name."""
+    """What one formula read: settings by (service, field), the values of its terms and of its properties by name."""
 
     settings: dict[tuple[str, str], Setting] = field(default_factory=dict)
     terms: dict[str, Number] = field(default_factory=dict)
+    derived: dict[str, Any] = field(default_factory=dict)
     assumed: bool = False
 
 
@@ -99,7 +100,8 @@ class Reading:
             value = notes.terms[name] = member.compute(self)
             return value
         if isinstance(member, property) and member.fget is not None:
-            return member.fget(self)
+            value = notes.derived[name] = member.fget(self)
+            return value
         setting = of.known.get(name)
         if setting is not None:
             if setting.value is UNKNOWN:
@@ -137,6 +139,7 @@ class Claim:
     bound: Bound
     reads: tuple[tuple[str, Setting], ...]
     terms: tuple[tuple[str, Number], ...]
+    derived: tuple[tuple[str, Number], ...]
     doc: str
     measured: Number
     method: ClaimMethod
@@ -397,7 +400,7 @@ def _made(service: Service, method: ClaimMethod) -> Claim:
     reads = tuple((f"{address}.{name}", setting) for (address, name), setting in notes.settings.items())
     return Claim(
         service.address, method.name, method.process, method.kind, count, each, total, bound, reads,
-        tuple(notes.terms.items()), method.doc, measured, method, service.cgroup, unknown,
+        tuple(notes.terms.items()), tuple(notes.derived.items()), method.doc, measured, method, service.cgroup, unknown,
     )  # fmt: skip
 
 

@@ -278,7 +278,8 @@ def test_what_was_not_known_never_read_and_refused_is_told() -> None:
 
 
 def test_nothing_is_said_where_there_is_nothing() -> None:
-    host = made(cpus=Setting("cpus", 2, File("/proc/cpuinfo")))
+    known = Memory(name="kernel", mem_total=16 * GiB, kernel_now=0, base_system=0)
+    host = made(cpus=Setting("cpus", 2, File("/proc/cpuinfo")), memory=known)
     text = report(host)
     for title in ("Not known", "Never read", "Refused", "Programs found"):
         assert re.search(rf"<h3>{title}</h3>\s*<p>Nothing\.</p>", text)

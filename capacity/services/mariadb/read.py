@@ -17,6 +17,7 @@ from capacity.readers.option_files import OptionFiles, read_option_files
 from capacity.readers.systemd import manager_defaults
 from capacity.record import record
 from capacity.services.mariadb.claims import MariaDb
+from capacity.services.programs import started
 from capacity.services.site import Seen, Site
 from capacity.services.slices import slice_path
 from capacity.settings import File, Measured, Remark, Setting, version_tuple
@@ -64,11 +65,10 @@ def _of_units(site: Site) -> Iterator[Server]:
         unit = site.units[name]
         if named and unit.enabled:
             site.refusals += unit.refusals
-        for command in unit.commands():
-            if command.path.rsplit("/", 1)[-1] in SERVERS:
-                words = tuple(word for word in command.words[1:] if word)
-                yield Server(name.removesuffix(".service"), unit, command.path, words, command.at, unit.enabled, name)
-                break
+        found = started(unit, SERVERS.__contains__)
+        if found is not None:
+            words = tuple(word for word in found.arguments if word)
+            yield Server(name.removesuffix(".service"), unit, found.path, words, found.at, unit.enabled, name)
 
 
 def _without_units(site: Site) -> Iterator[Server]:
@@ -94,23 +94,21 @@ def _has_server_group(site: Site) -> bool:
 
 
 def _read(site: Site, server: Server, *, alone: bool) -> Iterator[MariaDb]:
-    running = _processes(site, server)
-    flavour = _flavour(site, server)
-    package = site.package(*PACKAGES)
-    version = package.version.split(":", 1)[-1] if package is not None else ""
+    running, flavour, version = _processes(site, server), _flavour(site, server), _version(site)
     counts = bool(running) or server.enabled is not False
-    why = _why(server, bool(running))
     foreign = flavour.name in {"mysql", "percona"}
+    main = next((path for path in MAIN_FILES if site.root.kind(path) == "file"), "")
+
+    def seen(priced: bool, why: str) -> None:
+        program, at = "mysqld" if foreign else PROGRAM, site.file_of(server.unit_name, main)
+        site.seen.append(Seen(program, server.name, version, server.enabled, priced, why, server.unit_name, at))
+
     if foreign:
         why = f"{flavour.name}, whose memory is not modelled here ({'; '.join(flavour.evidence)})"
-        if counts:
-            site.doubts.append(f"{server.name}: {why}")
-    program = PROGRAM if not foreign else "mysqld"
-    main = next((path for path in MAIN_FILES if site.root.kind(path) == "file"), "")
-    priced, at = counts and not foreign, site.file_of(server.unit_name, main)
-    site.seen.append(Seen(program, server.name, version, server.enabled, priced, why, server.unit_name, at))
-    if not counts or foreign:
-        return
+        site.doubts += [f"{server.name}: {why}"] if counts else []
+        return seen(False, why)
+    if not counts:
+        return seen(False, "installed, and nothing starts it at boot")
     files = _files(site, server, version, flavour)
     found = _effective(site, server, files, version, flavour)
     site.refusals += [*files.refusals, *found.refusals]
@@ -118,7 +116,8 @@ def _read(site: Site, server: Server, *, alone: bool) -> Iterator[MariaDb]:
     site.never_read += files.never_read
     site.doubts += [f"{path} could not be read" for path in files.unread]
     if any(not refusal.lost for refusal in (*files.refusals, *found.refusals)):
-        return
+        return seen(False, "it refuses its configuration")
+    seen(True, _why(server, bool(running)))
     site.price(running)
     name = PROGRAM if alone else server.name
     known = _known(server, found)
@@ -138,9 +137,14 @@ def _flavour(site: Site, server: Server) -> Flavour:
 def _why(server: Server, running: bool) -> str:
     if running:
         return "it is running"
-    if server.enabled:
-        return f"{server.unit_name} is enabled"
-    return "no unit of it in this tree: assumed to run" if server.enabled is None else "nothing starts it at boot"
+    return f"{server.unit_name} is enabled" if server.enabled else "no unit of it in this tree: assumed to run"
+
+
+def _version(site: Site) -> str:
+    """The version of the server's package (Debian once put it into the name: mariadb-server-10.5)."""
+    named = (name for name in site.installed.packages if name.startswith(tuple(f"{one}-" for one in PACKAGES)))
+    package = site.package(*PACKAGES) or site.package(*sorted(named))
+    return package.version.split(":", 1)[-1] if package is not None else ""
 
 
 def _files(site: Site, server: Server, version: str, flavour: Flavour) -> OptionFiles:

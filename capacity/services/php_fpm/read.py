@@ -17,6 +17,7 @@ from capacity.record import record
 from capacity.services.php_fpm import layouts
 from capacity.services.php_fpm.build import PROGRAM, Sources, master_of
 from capacity.services.php_fpm.web import locations
+from capacity.services.programs import Started, started
 from capacity.services.site import Seen, Site
 from capacity.services.slices import slice_path
 from capacity.settings import File, NeverRead, Refusal, Remark, reaches
@@ -24,6 +25,7 @@ from capacity.settings import File, NeverRead, Refusal, Remark, reaches
 if TYPE_CHECKING:
     from capacity.readers.nginx_php import PhpLocation
     from capacity.readers.processes import Process
+    from capacity.readers.systemd import Unit
     from capacity.services.php_fpm.claims import PhpFpm
 
 FALLBACK = ("8.3.0",)  # from there on ${NAME:-text} is read
@@ -83,33 +85,24 @@ def _of_units(site: Site) -> Iterator[Master]:
         unit = site.units[name]
         if "fpm" in name and unit.enabled:
             site.refusals += unit.refusals
-        for command in unit.commands():
-            program = command.path.rsplit("/", 1)[-1]
-            if program.startswith("php") and "fpm" in program:
-                environment = unit.environment()
-                site.remarks += environment.unread
-                user = unit.get("Service", "User")
-                yield _started(
-                    site, name, command.path, command.words[1:], command.at, dict(environment.values), unit.enabled,
-                    str(user.value) if user else "root",
-                )  # fmt: skip
-                site.remarks += unit.remarks
-                break
+        found = started(unit, lambda program: program.startswith("php") and "fpm" in program)
+        if found is not None:
+            environment = unit.environment()
+            site.remarks += [*environment.unread, *unit.remarks]
+            user = unit.get("Service", "User")
+            yield _master(site, unit, found, dict(environment.values), str(user.value) if user else "root")
 
 
-def _started(
-    site: Site, unit: str, path: str, words: tuple[str, ...], at: File, environment: dict[str, str],
-    enabled: bool, user: str,
-) -> Master:  # fmt: skip
-    options = _options(words)
+def _master(site: Site, unit: Unit, found: Started, environment: dict[str, str], user: str) -> Master:
+    options, at = _options(found.arguments), found.at
     main = str(options.get("-y", ""))
-    place = layouts.of_program(path, main, site.root)
+    place = layouts.of_program(found.path, main, site.root)
     if not main and place is not None:
         main = place.main
     defines = tuple((text, _within(at, text)) for text in options.get("-d", ()))
     ini, prefix = options.get("-c"), options.get("-p")
     return Master(
-        unit.removesuffix(".service"), main, place, unit, enabled, environment,
+        unit.name.removesuffix(".service"), main, place, unit.name, unit.enabled, environment,
         str(ini) if ini is not None else None, "-n" in options, defines,
         str(prefix) if prefix is not None else None, "-R" in options, user,
     )  # fmt: skip
