@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from capacity.errors import BadValue
-from capacity.readers.mariadb_names import Match, match
-from capacity.readers.mariadb_table import LAST, Option, Pass, Table, known_anywhere, normal
+from capacity.readers.mariadb_names import LONGEST, Match, Name, match, name_of
+from capacity.readers.mariadb_table import LAST, Option, Pass, Table, known_anywhere
 from capacity.readers.mariadb_values import Ignored, Value, is_placeholder, value_of
 from capacity.readers.masking import is_secret
 from capacity.record import record
@@ -38,6 +38,7 @@ MANDATORY: Final = ("myisam", "aria", "binlog")
 """Engines without which the server does not start: an error in their options refuses."""
 
 KEY_CACHE: Final = "key_buffer_size"
+NO_NAME: Final = Name("", (), ())
 _NUMBERS: Final = frozenset({"u64", "u32", "i64", "i32", "double"})
 _WITH_MAXIMUM: Final = frozenset({"u64", "u32", "i64", "i32", "enum", "set"})
 _SHORT: Final = {
@@ -84,7 +85,12 @@ class _Word:
     at: File
     origin: Origin
     in_file: bool
+    name: Name
     plain: bool = False
+
+
+def _word(text: str, value: str | None, at: File, origin: Origin, *, in_file: bool) -> _Word:
+    return _Word(text, value, at, origin, in_file, name_of(text))
 
 
 def take(
@@ -101,7 +107,7 @@ def take(
 
     `certain` is whether the program is MariaDB: only then what it does not know is a Refusal.
     """
-    words = [_Word(each.name, each.value, each.at, each.at, True) for each in assignments]
+    words = [_word(each.name, each.value, each.at, each.at, in_file=True) for each in assignments]
     words += _words(arguments, arguments_at, arguments_origin)
     taking = _Taking(Arguments(), program, certain and table.complete, certain)
     for stage, options in table.passes:
@@ -116,15 +122,15 @@ def _words(arguments: Sequence[str], at: File, origin: Origin) -> list[_Word]:
     ended = False
     for argument in arguments:
         if ended or not argument.startswith("-") or argument == "-":
-            words.append(_Word(argument, None, at, origin, False, plain=True))
+            words.append(_Word(argument, None, at, origin, False, NO_NAME, plain=True))
         elif argument == "--":
             ended = True
         elif argument.startswith("--"):
             name, equals, value = argument[2:].partition("=")
-            words.append(_Word(name, value if equals else None, at, origin, False))
+            words.append(_word(name, value if equals else None, at, origin, in_file=False))
         else:
             name = _SHORT.get(argument[1], argument[1:])
-            words.append(_Word(name, argument[2:] or None, at, origin, False))
+            words.append(_word(name, argument[2:] or None, at, origin, in_file=False))
     return words
 
 
@@ -142,7 +148,7 @@ class _Taking:
         while index < len(words):
             word = words[index]
             index += 1
-            found = None if word.plain else match(word.text, word.value, options)
+            found = None if word.plain else match(word.name, word.value, options)
             if found is None or not found.options:
                 left.append(word)
             elif len(found.options) > 1:
@@ -156,8 +162,8 @@ class _Taking:
                 if self._needs(found, word) and follows is not None and not word.in_file:
                     index += 1
                     followed = follows.text if follows.plain else _spelled(follows)
-                    found = match(word.text, followed, options)
-                    word = _Word(word.text, followed, word.at, word.origin, False)
+                    found = match(word.name, followed, options)
+                    word = _word(word.text, followed, word.at, word.origin, in_file=False)
                 self._take(stage, found, word)
         return left
 
@@ -232,9 +238,9 @@ class _Taking:
             if word.plain:
                 self._refuse(LAST, word, "Too many arguments: a word that belongs to no option")
                 continue
-            name = _bare(word.text)
+            name = _bare(word.name)
             plugin = next((lib for begin, lib in PLUGINS.items() if name.startswith(begin)), None)
-            if _is_loose(word.text):
+            if "loose" in word.name.specials:
                 self._remark(word, f"unknown option '{_shown(word)}' (loose): passed over")
             elif plugin is not None:
                 self._plugin_option(word, plugin)
@@ -265,30 +271,11 @@ def _spelled(word: _Word) -> str:
     return f"--{word.text}" + (f"={word.value}" if word.value is not None else "")
 
 
-def _bare(written: str) -> str:
+def _bare(name: Name) -> str:
     """A name without the prefixes that any option may have."""
-    name = normal(written)
-    while True:
-        for special in ("skip_", "disable_", "enable_", "maximum_", "loose_", "autoset_", "plugin_"):
-            if name.startswith(special):
-                name = name[len(special) :]
-                break
-        else:
-            return name
-
-
-def _is_loose(written: str) -> bool:
-    """Whether `loose-` stands among the prefixes of a name."""
-    name = normal(written)
-    while True:
-        for special in ("skip_", "disable_", "enable_", "maximum_", "autoset_"):
-            if name.startswith(special):
-                name = name[len(special) :]
-                break
-        else:
-            return name.startswith("loose_")
+    return name.stems[-1][0].removeprefix("plugin_") if name.stems else ""
 
 
 def _shown(word: _Word) -> str:
     """A name for messages: what follows a blank may be a value that lost its equals sign, and a secret."""
-    return word.text.split()[0] if word.text.split() else word.text
+    return (word.text.split() or [word.text])[0][:LONGEST]

@@ -12,6 +12,9 @@ from capacity.record import record
 
 SPECIAL: Final = ("skip", "disable", "enable", "maximum", "loose", "autoset")
 
+LONGEST: Final = 200
+"""Characters that no option's name has."""
+
 
 @record
 class Match:
@@ -34,40 +37,53 @@ class Match:
     cache: str = ""
 
 
-def match(written: str, value: str | None, options: Pass) -> Match:
-    """Looks `written` (without `--`, without the value) up in one pass. `value` is None where no `=` stands."""
-    cache, name = _cache(written)
-    name = normal(name)
-    found = options.find(name)
-    if found:
-        return _match(found, options, name, value, cache)
-    loose = autoset = False
-    restart = True
-    while restart:
-        restart = False
-        for special in SPECIAL:
-            if not name.startswith(special + "_"):
-                continue
-            name = name[len(special) + 1 :]
-            loose, autoset = loose or special == "loose", autoset or special == "autoset"
-            found = options.find(name)
-            if found:
-                turned = special in ("skip", "disable", "enable")
-                value = _turned(special, value)
-                return _match(found, options, name, value, cache, loose, special == "maximum", autoset, turned)
-            restart = True
-            break
-    return Match(value=value, loose=loose, cache=cache)
+@record
+class Name:
+    """A name as written, taken apart once for all passes.
+
+    `cache` is the part before a dot. `stems` are what it may stand for, with what was taken off: first the whole, then
+    the rest after each of SPECIAL in turn, as far as an option can be so long.
+    """
+
+    cache: str
+    stems: tuple[tuple[str, tuple[str, ...]], ...]
+    specials: tuple[str, ...]
 
 
-def _match(
-    found: list[str], options: Pass, name: str, value: str | None, cache: str,
-    loose: bool = False, maximum: bool = False, autoset: bool = False, turned: bool = False,
-) -> Match:  # fmt: skip
-    return Match(
-        tuple(options.option(each) for each in found), tuple(found), value,
-        loose, maximum, autoset, turned, found != [name], cache,
-    )  # fmt: skip
+def name_of(written: str) -> Name:
+    """Takes a name apart (without `--`, without the value)."""
+    cache, rest = _cache(written)
+    rest = normal(rest)
+    stems: list[tuple[str, tuple[str, ...]]] = []
+    specials: list[str] = []
+    while True:
+        if len(rest) <= LONGEST:
+            stems.append((rest, tuple(specials)))
+        special = next((each for each in SPECIAL if rest.startswith(each + "_")), None)
+        if special is None:
+            return Name(cache, tuple(stems), tuple(specials))
+        specials.append(special)
+        rest = rest[len(special) + 1 :]
+
+
+def match(name: Name, value: str | None, options: Pass) -> Match:
+    """Looks a name up in one pass. `value` is None where no `=` stands."""
+    for stem, specials in name.stems:
+        found = options.find(stem)
+        if found:
+            last = specials[-1] if specials else ""
+            return Match(
+                tuple(options.option(each) for each in found),
+                tuple(found),
+                _turned(last, value),
+                "loose" in specials,
+                last == "maximum",
+                "autoset" in specials,
+                last in ("skip", "disable", "enable"),
+                found != [stem],
+                name.cache,
+            )
+    return Match(value=value, loose="loose" in name.specials, cache=name.cache)
 
 
 def _turned(special: str, value: str | None) -> str | None:

@@ -29,7 +29,7 @@ NAME: Final = 509
 """Bytes of a path from which on the server passes a file over (FN_REFLEN less 3)."""
 
 MOST_FILES: Final = 5_000
-MOST_BYTES: Final = 8 << 20
+MOST_BYTES: Final = 2 << 20
 MOST_ASSIGNMENTS: Final = 20_000
 """Read for one server, repetitions counted: includes that name each other would go on to 10^10 files."""
 

@@ -7,6 +7,7 @@ an editor finds it. Knows no other file, no option and no value.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -17,12 +18,22 @@ from capacity.settings import File
 LINE: Final = 4094
 """Bytes that the server takes at once: fgets is given one byte less than a buffer of 4096 and keeps one for the NUL."""
 
+SHOWN: Final = 16_384
+LOOKED_INTO: Final = 1_000
+"""Characters of a physical line up to which it is kept for showing: any, and one that may have a secret in it."""
+
 SPACES: Final = b"\t\n\v\f\r \xa0"
 """What is blank to the server: the table of Latin-1, so the last byte of some UTF-8 letters too (ctype-latin1.c)."""
 
 _ESCAPES: Final = {
     b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"s": b" ", b'"': b'"', b"'": b"'", b"\\": b"\\",
 }  # fmt: skip
+_MAY_BE_SECRET = re.compile(
+    r"pass|pwd|pw\b|secret|token|credential|auth|key|salt|dsn|cookie|://|^\s*(?:mysql|mariadb|redis|sshpass|curl)",
+    re.IGNORECASE,
+)
+"""A quick look for what `masking` hides; where nothing fits, nothing is hidden."""
+
 _LATER_BYTES: Final = bytes(range(0x80, 0xC0))
 
 
@@ -75,6 +86,7 @@ class _Place:
     def __init__(self, path: str, number: int, raw: bytes) -> None:
         self.path, self.number, self.raw = path, number, raw
         self._counted = (0, 0)
+        self._shown: str | None = None
         try:
             self.text = raw.decode()
             self._wide = len(self.text) != len(raw)
@@ -83,8 +95,16 @@ class _Place:
 
     def at(self, start: int, end: int, name: bytes = b"") -> File:
         """The place of the bytes [start, end) of this line; its text is left out if `name` may be a secret's."""
-        text = shown(text_of(name), self.text)
+        if self._shown is None:
+            self._shown = self._showable()
+        text = "" if is_secret(text_of(name)) else self._shown
         return File(self.path, self.number, (self._column(start), self._column(end)), text)
+
+    def _showable(self) -> str:
+        """The line for showing; empty where it is too long for that, or where a word in it may be a secret."""
+        if _MAY_BE_SECRET.search(self.text) is None:
+            return self.text if len(self.text) <= SHOWN else ""
+        return shown("", self.text) if len(self.text) <= LOOKED_INTO else ""
 
     def _column(self, offset: int) -> int:
         if not self._wide:
