@@ -17,7 +17,7 @@ from capacity.services.registry import read_services
 from capacity.services.site import Declared, Site
 from capacity.services.slices import slice_path
 from capacity.services.unit_rows import unit_settings
-from capacity.settings import File, Given, Remark, Setting
+from capacity.settings import File, Given, NotKnown, Remark, Setting
 from capacity.table import Row
 from capacity.units import bytes_given
 from capacity.walls import Wall
@@ -143,17 +143,26 @@ def _walls(site: Site) -> Iterator[Wall]:
     found: dict[str, dict[str, Setting]] = {}
     paths: dict[str, str] = {}
     for path, group in site.cgroups.items():
-        if path != "/":
-            known = dict(_group_limits(group))
-            if known:
-                found[path], paths[path] = known, group.name
+        known = dict(_known(site, _group_limits(group)))
+        if known and path != "/":
+            found[path], paths[path] = known, group.name
     for name, path in _unit_groups(site):
-        known = dict(_unit_limits(site, name))
+        known = dict(_known(site, _unit_limits(site, name)))
         if known:
             found[path] = {**found.get(path, {}), **known}
             paths[path] = name
     for path, known in sorted(found.items()):
         yield Wall(name=paths[path], cgroup=path, known=known)
+
+
+def _known(site: Site, limits: Iterable[tuple[str, Setting]]) -> Iterator[tuple[str, Setting]]:
+    """The limits that are known; of one that is not, nothing is taken off, and it is said."""
+    for field, setting in limits:
+        if isinstance(setting.origin, NotKnown):
+            place = setting.origin.at or File(setting.name)
+            site.remarks.append(Remark(place, f"{setting.name} is not known: {setting.origin.why}", True))
+        else:
+            yield field, setting
 
 
 def _group_limits(group: CGroup) -> Iterator[tuple[str, Setting]]:

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Final
 
-from capacity.arithmetic import UNLIMITED, Number, above, any_unlimited, choose, smaller, times
+from capacity.arithmetic import UNLIMITED, Number, above, any_unlimited, choose, part, smaller, times
 from capacity.record import record
 from capacity.service import Cap, Claim, Service
 from capacity.settings import Setting, setting
+
+# bytes of address space for one byte of page tables: 8 bytes a page, and at most as much again for tables just begun
+MAPPED_BY_TABLES: Final = 256
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -105,7 +108,7 @@ def per_process(wall: Wall, claims: Iterable[Claim]) -> tuple[tuple[Claim, ...],
     room: dict[tuple[str, str, str], Number] = {}
     for claim in claims:
         if claim.kind != "private" or not inside(wall, claim.cgroup):
-            changed.append(claim)
+            changed.append(_tables_of(claim, limit) if inside(wall, claim.cgroup) else claim)
             continue
         process = (claim.service, claim.process, claim.method.count)
         left = room.get(process, limit)
@@ -118,6 +121,14 @@ def per_process(wall: Wall, claims: Iterable[Claim]) -> tuple[tuple[Claim, ...],
     reads = _reads(wall, "limit_as")
     lines = (Relief(wall.name, "LimitAS", limit, less, less, limit, reads, cgroup) for cgroup, less in reliefs.items())
     return tuple(changed), tuple(line for line in lines if not (isinstance(line.relief, int) and line.relief == 0))
+
+
+def _tables_of(claim: Claim, limit: Number) -> Claim:
+    """The page tables of a heap without a limit, as an address space leaves them; any other claim as it stands."""
+    if claim.kind != "kernel" or not any_unlimited(claim.each):
+        return claim
+    each = smaller(claim.each, part(limit, 1, MAPPED_BY_TABLES))
+    return replace(claim, each=each, total=times(claim.count, each))
 
 
 def around(wall: Wall, charges: list[Charge], lines: list[Relief], swap: Number) -> Relief | None:

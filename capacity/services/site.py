@@ -7,7 +7,7 @@ programs that are installed and do not count, processes that are already priced.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -82,8 +82,8 @@ class Site:
 
     @cached_property
     def processes(self) -> tuple[Process, ...]:
-        """The processes seen in /proc, kernel threads and this tool's own left out."""
-        return tuple(process for process in processes(self.root) if not process.own)
+        """The processes seen in /proc, kernel threads and this tool's own left out, in the group that limits them."""
+        return tuple(_placed(process) for process in processes(self.root) if not process.own)
 
     @cached_property
     def cgroups(self) -> Mapping[str, CGroup]:
@@ -118,3 +118,11 @@ class Site:
         members = tuple(members)
         self.priced.update(process.pid for process in members)
         return sum(process.private or 0 for process in members)
+
+
+def _placed(process: Process) -> Process:
+    """The process with the path of version 1's memory hierarchy as its group, where that is another place."""
+    own, memory = process.cgroup, process.cgroup_v1
+    if memory is None or (own is not None and f"{own}/".startswith(f"{memory.rstrip('/')}/")):
+        return process
+    return replace(process, cgroup=memory)
