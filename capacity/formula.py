@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from capacity.arithmetic import Number, is_array
 from capacity.record import record
-from capacity.service import Claim, Term, first_line
+from capacity.service import Claim, Term
 from capacity.settings import Setting
 from capacity.units import KiB, human
 
@@ -166,6 +166,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, (int, float)):
         return human(value) if math.isinf(value) or abs(value) >= KiB * 16 else str(value)
     return str(value)
-
-
-__all__ = ["Explanation", "explained", "first_line", "formula_of", "numbers_of"]

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "capacity"
 RUNGS = [
     ("errors", "arithmetic", "units", "record"),
     ("settings",),
-    ("service", "findings", "evidence"),
+    ("claims", "service", "findings", "evidence"),
     ("root",),
     ("readers",),
     ("services",),

@@ -35,7 +35,7 @@ def locations(site: Site) -> tuple[PhpLocation, ...]:
     for refusal in configuration.refusals:
         lost = " (probably lost in the copy)" if refusal.lost else ""
         site.remarks.append(Remark(refusal.at, f"nginx refuses this{lost}: {refusal.reason}"))
-    site.remarks += configuration.remarks
+    site.remarks += [one for one in configuration.remarks if not one.message.startswith("nothing matches")]
     return tuple(php_locations(configuration))
 
 
