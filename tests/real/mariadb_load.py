@@ -12,11 +12,16 @@ client stands in the way of a barrier, and a result that is not read holds its s
 
 from __future__ import annotations
 
+import atexit
+import functools
+import itertools
+import shutil
 import socket
 import struct
+import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,7 +29,9 @@ from typing import Self
 from .mariadb import MariaDbServer
 
 LARGEST_PART = 0xFFFFFF  # a packet of the protocol has 16 MiB less one byte at most; longer ones come in parts
-CAPABILITIES = 0x00000001 | 0x00000200 | 0x00008000 | 0x00080000  # long password, protocol 4.1, secure auth, plugin auth
+CAPABILITIES = (
+    0x00000001 | 0x00000200 | 0x00008000 | 0x00080000
+)  # long password, protocol 4.1, secure auth, plugin auth
 COM_QUERY = 3
 MiB = 1024**2
 
@@ -179,7 +186,9 @@ class Crowd:
             rows = self.watch.query(
                 b"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID IN ("
                 + b",".join(str(session.id).encode() for session in self.sessions)
-                + b") AND STATE = '" + state + b"'"
+                + b") AND STATE = '"
+                + state
+                + b"'"
             )
             seen = seen + 1 if int(rows[0][1:]) == len(self.sessions) else 0
             if time.monotonic() > deadline:
@@ -202,7 +211,9 @@ class Crowd:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -245,8 +256,76 @@ class Peak:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop.set()
         self._thread.join()
         end = _fields(f"/proc/{self.pid}/status")
         self.bytes = max(self.bytes, held(self.pid), end["VmHWM"] - end["RssFile"] + end["VmPTE"])
+
+
+# ---------------------------------------------------------------------------------------------- data
+
+ROW = 400
+TABLES = 9
+
+
+@functools.cache
+def loaded_data() -> Path:
+    """A data directory with the tables of the loads, made once per process and removed at exit: `wide` (30 MiB of rows
+    of 400 bytes), `numbers`, `first` and `next1` to `next8` for joins without an index, `scanned` in MyISAM. It was
+    stopped slowly, so that a server on a copy of it has nothing left to purge.
+    """
+    home = Path(tempfile.mkdtemp(prefix="capacity-mariadb-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    home.chmod(0o755)
+    (home / "tmp").mkdir()
+    options = ["--innodb-fast-shutdown=0", f"--tmpdir={home / 'tmp'}", "--innodb-flush-log-at-trx-commit=0"]
+    with MariaDbServer(home / "server", options) as server, Crowd(server, 0) as crowd:
+        for statement in _tables():
+            crowd.watch.query(statement.encode())
+    return home / "server" / "data"
+
+
+def _tables() -> Iterator[str]:
+    yield f"CREATE TABLE wide (id INT PRIMARY KEY, pad VARCHAR({ROW}) CHARACTER SET latin1) ENGINE=InnoDB"
+    text = f"CONCAT(LPAD(MOD(seq * 7919, 1000003), 10, '0'), REPEAT('x', {ROW - 20}))"
+    yield f"INSERT INTO wide SELECT seq, {text} FROM seq_1_to_70000"
+    yield "CREATE TABLE numbers (id INT PRIMARY KEY) ENGINE=InnoDB"
+    yield "INSERT INTO numbers SELECT seq FROM seq_1_to_250000"
+    for i in range(TABLES):
+        name, rows = ("first", 9000) if i == 0 else (f"next{i}", 12)
+        yield f"CREATE TABLE {name} (id INT, same INT, pad VARCHAR(1000) CHARACTER SET latin1) ENGINE=InnoDB"
+        yield f"INSERT INTO {name} SELECT seq, 1, REPEAT('x', 1000) FROM seq_1_to_{rows}"
+    yield "CREATE TABLE blobs (id BIGINT PRIMARY KEY AUTO_INCREMENT, v LONGBLOB) ENGINE=InnoDB"
+    yield "CREATE TABLE scanned (id INT, pad CHAR(200)) ENGINE=MyISAM"
+    yield "INSERT INTO scanned SELECT seq, 'x' FROM seq_1_to_100000"
+    yield f"ANALYZE TABLE wide, numbers, first, {', '.join(f'next{i}' for i in range(1, TABLES))}"
+
+
+# ---------------------------------------------------------------------------------------------- statements
+
+FILL = b"SELECT SUM(LENGTH(pad)) FROM wide"
+SORT = b"SELECT pad, id FROM wide ORDER BY pad, id"
+DISTINCT = b"SELECT DISTINCT id + 1, pad FROM wide"
+DISTINCT_TWICE = b"SELECT DISTINCT a + 1, pad FROM (SELECT DISTINCT id + 1 AS a, pad FROM wide) d"
+UNION = (  # each half fills a table of its own; the table of the UNION is in memory, nearly full from the first half
+    b"SELECT id + 1 AS k, MAX(pad) FROM wide WHERE id <= %d GROUP BY k UNION "
+    b"SELECT id + 2 AS k, MAX(pad) FROM wide WHERE id <= 60000 GROUP BY k"
+)
+NARROW = b"SELECT DISTINCT id + 1, id + 2, id + 3 FROM numbers"
+
+
+def distinct(rows: int, *, twice: bool = False) -> bytes:
+    """DISTINCT over so many rows of `wide`; `twice` over a derived table that is DISTINCT itself."""
+    inner = b"SELECT DISTINCT id + 1 AS a, pad FROM wide WHERE id <= %d" % rows
+    return b"SELECT DISTINCT a + 1, pad FROM (" + inner + b") d" if twice else inner
+
+
+def joined(tables: int) -> bytes:
+    """`first` joined with so many tables without an index; every row of `first` is kept in the first buffer."""
+    names = ["first", *(f"next{i}" for i in range(1, tables + 1))]
+    pads = ", ".join(f"{name}.pad" for name in names)
+    on = " AND ".join(f"{one}.same = {two}.same" for one, two in itertools.pairwise(names))
+    return f"SELECT {pads} FROM {' STRAIGHT_JOIN '.join(names)} WHERE {on} LIMIT 3000".encode()

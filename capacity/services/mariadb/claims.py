@@ -17,17 +17,22 @@ from capacity.units import KiB, MiB
 
 SERVER: Final = "mariadbd"
 MEASURED: Final = "docs/services/mariadb.md"  # the page of the figures below that name no source file
-BASE_SERVER: Final = 17 * MiB  # anonymous memory of an idle server whose areas below are full, less those areas
+BASE_SERVER: Final = 24 * MiB  # anonymous memory of an idle server whose areas below are full, less those areas
 PURGE: Final = {"heap": 18 * MiB, "mmap": 5 * MiB}  # undo records of one batch (storage/innobase/trx/trx0purge.cc)
-PERFORMANCE_SCHEMA: Final = 95 * MiB  # up to 302 connections (storage/perfschema/pfs_autosize.cc); 94.5 measured
-PERFORMANCE_SCHEMA_LARGE: Final = 137 * MiB  # above; 136.9 measured
+PERFORMANCE_SCHEMA: Final = 65 * MiB  # up to 302 connections (storage/perfschema/pfs_autosize.cc)
+PERFORMANCE_SCHEMA_LARGE: Final = 106 * MiB  # above
 SMALL_PERFORMANCE_SCHEMA: Final = 302
+INSTRUMENTED_THREADS: Final = 41 * MiB  # each page of 256 threads: their events, statements and histories
+THREADS_A_PAGE: Final = 256  # storage/perfschema/pfs_buffer_container.h, PFS_thread_container
+BACKGROUND_THREADS: Final = 32  # idle 11 to 18, under load up to 39, not all of them instrumented
 TABLE_DEFINITION: Final = 42 * KiB  # share, handler and InnoDB's dictionary of a table of 21 columns and 4 keys
 OPEN_TABLE: Final = 24 * KiB  # TABLE, handler and InnoDB's row_prebuilt_t of the same
 CONNECTION: Final = 192 * KiB  # THD, net buffer, touched stack, memory roots of a running statement
 MULTI_PART: Final = 16 * MiB  # sql/net_serv.cc, MAX_PACKET_LENGTH: a longer packet comes in parts
 SPILL_FILES: Final = 768 * KiB  # storage/maria/ma_check.c, ha_maria.cc: write cache, two read caches, first keys
 SORT_FILES: Final = 256 * KiB  # sql/filesort.cc: two temporary files and their pointers
+
+ROW_OVERHEAD: Final = 32  # storage/heap: HASH_INFO (24), alignment to 8
 
 PACKET_COPIES: Final = {  # how often the largest packet is in memory, by what is done with it
     "heap": {"select": 4, "execute": 6, "blob": 6, "blob-row-binlog": 8},
@@ -67,10 +72,17 @@ class MariaDb(MariaDbSettings):
 
     @property
     def temporary_table(self) -> Number:
-        """Bytes at which an internal temporary table leaves memory: its limit, and the block that passed it, at most an
-        eighth (sql/sql_select.cc, create_tmp_table; storage/heap/hp_create.c, init_block; hp_write.c).
+        """Bytes at which an internal temporary table leaves memory.
+
+        max_heap_table_size bounds rows and index together (storage/heap/hp_write.c); tmp_memory_table_size only the
+        number of rows, by their bare length (sql/sql_select.cc, Create_tmp_table::finalize): a row takes up to 32 bytes
+        more for alignment and index. Either may be passed by a last block, at most an eighth (hp_create.c, init_block).
         """
-        return part(smaller(self.tmp_memory_table_size, self.max_heap_table_size), 9, 8)
+        return smaller(
+            part(self.max_heap_table_size, 9, 8),
+            part(self.tmp_memory_table_size, 9, 8)
+            + part(self.tmp_memory_table_size, ROW_OVERHEAD, larger(1, self.temporary_row)),
+        )
 
     # ------------------------------------------------------------------------------------------ shared areas
 
@@ -107,12 +119,18 @@ class MariaDb(MariaDbSettings):
         """Results of earlier queries, in one block (sql/sql_cache.cc)."""
         return self.query_cache_size
 
+    @term
+    def instrumented_threads(self) -> Number:
+        """Pages of the performance schema for threads, 256 in each (storage/perfschema/pfs_buffer_container.cc)."""
+        return times(part(self.connections + BACKGROUND_THREADS, 1, THREADS_A_PAGE), INSTRUMENTED_THREADS)
+
     @claim(process=SERVER, kind="private")
     def instrumentation(self) -> Number:
-        """Tables of the performance schema, sized by max_connections at start (storage/perfschema/pfs_autosize.cc)."""
+        """Performance schema: tables sized by max_connections at start, threads as they come (pfs_autosize.cc)."""
         return choose(
             self.performance_schema,
-            choose(self.max_connections > SMALL_PERFORMANCE_SCHEMA, PERFORMANCE_SCHEMA_LARGE, PERFORMANCE_SCHEMA),
+            choose(self.max_connections > SMALL_PERFORMANCE_SCHEMA, PERFORMANCE_SCHEMA_LARGE, PERFORMANCE_SCHEMA)
+            + self.instrumented_threads,
             0,
         )
 

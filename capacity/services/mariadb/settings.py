@@ -142,6 +142,10 @@ class MariaDbSettings(Service):
         2, "Internal temporary tables of one statement that outgrow memory: one for DISTINCT or GROUP BY, one for a "
         "derived table under it.",
     )  # fmt: skip
+    temporary_row: Number = assumption(
+        128, "Bytes of a row of such a table, as declared: narrower ones take more index beside tmp_memory_table_size.",
+        size=True, monotone=False,
+    )  # fmt: skip
     sorts: Number = assumption(1, "Sorts of one statement alive together.")
     myisam_scans: Number = assumption(0, "MyISAM tables scanned at once by one statement: InnoDB is the usual engine.")
     bulk_myisam: Number = assumption(
