@@ -20,6 +20,7 @@ EXTENT: Final = 8 * MiB
 ADDRESSES: Final = 1 << 47
 """Bytes that a process can map at all (x86-64 with four levels of page tables)."""
 
+PORT: Final = 3306
 RESERVED_FILES: Final = 30
 LEAST_CONNECTIONS: Final = 10
 LEAST_TABLES: Final = 200
@@ -100,6 +101,8 @@ def start(begun: Start, nofile: tuple[int, int] | None, cpus: int | None) -> Non
     if begun.number("skip_networking"):
         begun.becomes("port", 0, "skip_networking", quiet=True)
         begun.becomes("extra_port", 0, "skip_networking", quiet=True)
+    elif begun.number("port") == 0:
+        begun.becomes("port", PORT, "a port of 0 is the built-in one", quiet=True)
     _binary_log(begun)
     _query_cache(begun)
     _session_memory(begun)

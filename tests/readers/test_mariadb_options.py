@@ -326,6 +326,12 @@ def test_a_hard_limit_above_the_soft_one_is_used() -> None:
     assert value("max_connections", "max_connections=5000") == 5000
 
 
+def test_ports() -> None:
+    assert value("port", "port=0") == 3306
+    assert value("port", "skip-networking") == 0
+    assert value("extra_port", "extra_port=3307", "skip-networking") == 0
+
+
 def test_an_explicit_query_cache_size_turns_it_on() -> None:
     assert value("query_cache_type", "query_cache_type=0", "query_cache_size=2M") == "ON"
     assert value("query_cache_type", "query_cache_size=0") == "OFF"

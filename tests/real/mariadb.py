@@ -81,7 +81,7 @@ class MariaDbServer:
     `options` are arguments for mariadbd and come after those of this class, so that they win.
     `defaults` is the text of an option file for `--defaults-file`; None reads no option file (`--no-defaults`).
     `head` replaces that first argument altogether (`[]`: the server's standard files, of a private root in `prefix`).
-    `env` is the whole environment (None: PATH only). `nofile` is LimitNOFILE, soft and hard alike.
+    `env` is the whole environment (None: PATH only). `nofile` is LimitNOFILE: soft and hard alike, or a pair.
     `account` is the user that the process runs as from its first instruction, as under systemd.
     `prefix` is a command that ends in exec of its arguments (`unshare -m ...`).
     """
@@ -94,7 +94,7 @@ class MariaDbServer:
         defaults: str | bytes | None = None,
         head: Sequence[str] | None = None,
         env: dict[str, str] | None = None,
-        nofile: int | None = None,
+        nofile: int | tuple[int, int] | None = None,
         account: str = "root",
         prefix: Sequence[str] = (),
     ) -> None:
@@ -122,7 +122,8 @@ class MariaDbServer:
         """The whole command line, wrappers first; each wrapper ends in exec, so the pid is mariadbd's."""
         command = list(self.prefix)
         if self.nofile is not None:
-            command += ["prlimit", f"--nofile={self.nofile}:{self.nofile}", "--"]
+            soft, hard = self.nofile if isinstance(self.nofile, tuple) else (self.nofile, self.nofile)
+            command += ["prlimit", f"--nofile={soft}:{hard}", "--"]
         if self.account != "root":
             command += ["setpriv", f"--reuid={self.account}", f"--regid={self.account}", "--clear-groups", "--"]
         own = [

@@ -53,7 +53,7 @@ class Case:
     options: Sequence[str] = ()
     head: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict)
-    nofile: int | None = None
+    nofile: int | tuple[int, int] | None = None
     modes: Mapping[str, int] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
     folders: Sequence[str] = ()
@@ -488,6 +488,16 @@ OPEN_FILES = [
         (16000, 200, "open_files_limit=9000"),
         (2000, 300, "open_files_limit=9000"),
         (1500, 300, "thread_handling=pool-of-threads", "extra_max_connections=700", "extra_port=3399"),
+    )
+]
+
+OPEN_FILES += [
+    Case(f"files_{soft}_to_{hard}", mysqld(f"max_connections={asked}", *more), nofile=(soft, hard))
+    for soft, hard, asked, *more in (
+        (1024, 20000, 500, "table_open_cache=500"),
+        (1024, 20000, 5000),
+        (1024, 2048, 151, "table_open_cache=2000"),
+        (1024, 20000, 100, "table_open_cache=400", "open_files_limit=15000"),
     )
 ]
 
