@@ -163,7 +163,7 @@ def _declared(options: argparse.Namespace) -> list[str]:
 
 
 def _alert(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 100):
+    if not (text.isascii() and text.isdigit() and len(text) < 8 and 1 <= int(text) <= 100):
         raise BadValue("--alert", text, accepts="a whole percentage from 1 to 100")
     return int(text)
 

@@ -96,7 +96,7 @@ def _cpus(site: Site, given: str | int | None) -> Setting | None:
     if given is None:
         return proc.cpus(site.root)
     text = str(given)
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+    if not (text.isascii() and text.isdigit() and len(text) < 8 and 0 < int(text) < 65536):
         raise BadValue("--cpus", given, accepts="a whole number of CPUs")
     return Setting("cpus", int(text), Given("by --cpus"))
 
@@ -106,10 +106,10 @@ def _cpus(site: Site, given: str | int | None) -> Setting | None:
 
 def _declared(text: str) -> Declared:
     name, equals, figure = text.partition("=")
-    size, _, count = figure.partition("x")
-    if not equals or not name.strip() or (count and not (count.isascii() and count.isdigit())):
+    size, times, count = figure.partition("x")
+    if not equals or not name.strip() or (times and not (count.isascii() and count.isdigit() and len(count) < 10)):
         raise BadValue("--process", text, accepts="NAME=BYTES or NAME=BYTESxCOUNT, such as backup=300Mx2")
-    return Declared(name.strip(), bytes_given(size, "--process"), int(count or 1))
+    return Declared(name.strip(), bytes_given(size, f"--process {name.strip()}"), int(count or 1))
 
 
 def processes_of_file(path: str) -> list[str]:

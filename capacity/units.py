@@ -20,7 +20,7 @@ TiB: Final = 1024**4
 
 PAGE: Final = 4096  # x86-64 and most arm64 kernels; getconf PAGESIZE
 
-_GIVEN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgtKMGT]?)(?:i?[bB])?\s*")
+_GIVEN = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([kmgtKMGT]?)(?:i?[bB])?\s*")
 _FACTORS = {"": 1, "k": KiB, "m": MiB, "g": GiB, "t": TiB}
 
 

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
-from capacity.arithmetic import Number
+from capacity.arithmetic import UNKNOWN, Number
 from capacity.readers import processes as seen
 from capacity.service import Exposure, Service, claim
-from capacity.settings import Given, Measured, Setting, assumption
+from capacity.settings import Given, Measured, NotKnown, Setting, assumption
 
 if TYPE_CHECKING:
     from capacity.services.site import Site
 
+SIZES: Final = ("/status", "/smaps_rollup")  # of a process: where its sizes stand
 _PHP_CLI = re.compile(r"php\d*(\.\d+)?")
 
 
@@ -71,42 +72,53 @@ def read(site: Site) -> Iterator[Process]:
     rest = [process for process in site.processes if process.pid not in site.priced]
     rest.sort(key=lambda process: (process.comm, process.cgroup or "", process.pid))
     groups = [list(members) for _, members in groupby(rest, lambda process: (process.comm, process.cgroup or ""))]
-    names = [members[0].comm for members in groups]
-    for members in groups:
-        yield _seen(members, alone=names.count(members[0].comm) == 1)
+    names = _names(groups)
+    for members, name in zip(groups, names, strict=True):
+        sizes = (remark for process in members for remark in process.remarks if remark.at.path.endswith(SIZES))
+        site.remarks += [replace(remark, lost=True) for remark in sizes]
+        yield _seen(members, name)
     for one in site.declared:
         known = {
             "private": Setting("private", one.each, Given("by --process")),
             "processes": Setting("processes", one.count, Given("by --process")),
         }
-        yield Process(name=one.name, comm=one.name, known=known)
+        name = one.name if one.name not in names else f"{one.name}@declared"
+        yield Process(name=name, comm=one.name, known=known)
 
 
-def _seen(members: list[seen.Process], *, alone: bool) -> Process:
-    first = members[0]
-    cgroup = first.cgroup or ""
-    where = cgroup.rsplit("/", 1)[-1] or str(first.pid)
-    name = first.comm if alone else f"{first.comm}@{where}"
-    held = [process.private or 0 for process in members]
+def _names(groups: list[list[seen.Process]]) -> list[str]:
+    """A name for each: the program's, with its control group's where several have it, the whole path if need be."""
+    short = [members[0].comm for members in groups]
+    paths = [members[0].cgroup or f"/{members[0].pid}" for members in groups]
+    longer = [f"{name}@{path.rsplit('/', 1)[-1] or '/'}" for name, path in zip(short, paths, strict=True)]
+    return [
+        name if short.count(name) == 1 else with_end if longer.count(with_end) == 1 else f"{name}@{path}"
+        for name, with_end, path in zip(short, longer, paths, strict=True)
+    ]
+
+
+def _seen(members: list[seen.Process], name: str) -> Process:
+    held = [process.private for process in members]
     same = len(set(held)) == 1
+    rollups = all(process.rollup is not None for process in members)
+    shared = [process.size("Pss_Shmem" if rollups else "RssShmem") for process in members]
+    how = "Private_Dirty + Swap" if rollups else "RssAnon + VmSwap"
     known = {
-        "processes": _figure("processes", len(members) if same else 1, members, "counted"),
-        "private": _figure("private", held[0] if same else sum(held), members, "Private_Dirty + Swap"),
-        "shared": _figure("shared", _shared(members), members, "Pss_Shmem"),
-        "tables": _figure("tables", sum(process.size("VmPTE") or 0 for process in members), members, "VmPTE"),
+        "processes": _figure("processes", [len(members) if same else 1], members, "counted"),
+        "private": _figure("private", held[:1] if same else held, members, how),
+        # without smaps_rollup nobody says which pages are the same; those that share a name share most of them
+        "shared": _figure("shared", shared, members, "Pss_Shmem" if rollups else "RssShmem", once=not rollups),
+        "tables": _figure("tables", [process.size("VmPTE") for process in members], members, "VmPTE"),
     }
     pids = tuple(process.pid for process in members)
-    return Process(name=name, comm=first.comm, pids=pids, cgroup=cgroup, known=known)
+    return Process(name=name, comm=members[0].comm, pids=pids, cgroup=members[0].cgroup or "", known=known)
 
 
-def _shared(members: list[seen.Process]) -> int:
-    if all(process.size("Pss_Shmem") is not None for process in members):
-        return sum(process.size("Pss_Shmem") or 0 for process in members)
-    # without smaps_rollup nobody says which pages are the same; those that share a name share most of them
-    return max(process.size("RssShmem") or 0 for process in members)
-
-
-def _figure(name: str, value: int, members: list[seen.Process], field: str) -> Setting:
+def _figure(name: str, sizes: list[int | None], members: list[seen.Process], how: str, once: bool = False) -> Setting:
+    """The sum of sizes (or the largest, `once`), with where it was measured; not known where one of them is not."""
     paths = ", ".join(f"/proc/{process.pid}" for process in members[:4])
     more = f" and {len(members) - 4} more" if len(members) > 4 else ""
-    return Setting(name, value, Measured(f"{field} of {paths}{more}"))
+    known = [size for size in sizes if size is not None]
+    if len(known) < len(sizes):
+        return Setting(name, UNKNOWN, NotKnown(f"{how} of {paths}{more}: not in the tree", members[0].at))
+    return Setting(name, max(known) if once else sum(known), Measured(f"{how} of {paths}{more}"))
