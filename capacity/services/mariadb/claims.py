@@ -110,6 +110,11 @@ class MariaDb(MariaDbSettings):
         return self.key_buffer_size
 
     @claim(process=SERVER, kind="private")
+    def other_key_buffers(self) -> Number:
+        """Key caches with names of their own, each like the default one (mysys/mf_keycache.c)."""
+        return self.named_key_caches
+
+    @claim(process=SERVER, kind="private")
     def aria_page_cache(self) -> Number:
         """Pages of Aria, descriptors included (storage/maria/ma_pagecache.c)."""
         return self.aria_pagecache_buffer_size

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from capacity.arithmetic import UNKNOWN
 from capacity.readers import proc
 from capacity.readers.mariadb_flavour import Flavour, flavour_of
 from capacity.readers.mariadb_options import Effective, effective
@@ -203,7 +204,20 @@ def _known(server: Server, found: Effective) -> dict[str, Setting]:
             known[field] = setting
     environment = dict(server.unit.environment().values) if server.unit is not None else {}
     known |= _allocator(environment)
+    known |= _named_key_caches(found)
     return known
+
+
+def _named_key_caches(found: Effective) -> dict[str, Setting]:
+    """Key caches beside the default one, as one field; their own rows stand in the settings table."""
+    caches = list(found.key_caches.values())
+    if not caches:
+        return {}
+    unknown = [cache for cache in caches if cache.value is UNKNOWN]
+    largest = max((one for one in caches if one.value is not UNKNOWN), key=lambda one: one.value, default=caches[0])
+    value = UNKNOWN if unknown else sum(cache.value for cache in caches)
+    origin = unknown[0].origin if unknown else largest.origin
+    return {"named_key_caches": Setting("key caches", value, origin, f"{len(caches)} caches")}
 
 
 def _allocator(environment: Mapping[str, str]) -> dict[str, Setting]:

@@ -49,6 +49,9 @@ class MariaDbSettings(Service):
         "innodb_log_buffer_size", 16 * MiB, "Redo log not yet written.", 256 * KiB, INT_MAX, 4096, source=INNODB
     )
     key_buffer_size: Number = size("key_buffer_size", 128 * MiB, "Index blocks of MyISAM tables.", 0, step=4096)
+    named_key_caches: Number = size(
+        "key caches", 0, "Key caches with names of their own, together, beside the default one.", 0
+    )
     aria_pagecache_buffer_size: Number = size(
         "aria_pagecache_buffer_size", 128 * MiB, "Pages of Aria tables, internal temporary ones on disk included.",
         128 * KiB, source="MariaDB manual, Aria System Variables",
