@@ -155,9 +155,9 @@ class Service:
 
     def listed(self) -> Iterator[tuple[str, Setting]]:
         """(scope, setting) of each row of the settings table; scopes are `server`, `global`, `master`, `pool:NAME`."""
-        for field, spec in type(self).specs().items():
-            if spec.kind == "setting" and " " not in spec.name:  # such a field stands for several settings of others
-                yield "server", self.known[field]
+        for name, spec in type(self).specs().items():
+            if spec.kind == "setting" and " " not in spec.name:  # with a blank it stands for several settings of others
+                yield "server", self.known[name]
 
     @property
     def parts(self) -> tuple[Part, ...]:
