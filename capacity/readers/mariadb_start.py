@@ -20,6 +20,13 @@ EXTENT: Final = 8 * MiB
 ADDRESSES: Final = 1 << 47
 """Bytes that a process can map at all (x86-64 with four levels of page tables)."""
 
+INNODB_MEMORY: Final = (
+    "innodb_buffer_pool_size", "innodb_buffer_pool_size_max", "innodb_log_buffer_size", "innodb_sort_buffer_size",
+    "innodb_adaptive_hash_index", "innodb_ft_cache_size", "innodb_ft_total_cache_size", "innodb_ft_result_cache_limit",
+    "innodb_online_alter_log_max_size",
+)  # fmt: skip
+"""Variables that a server without InnoDB does not have, and no memory for."""
+
 PORT: Final = 3306
 RESERVED_FILES: Final = 30
 LEAST_CONNECTIONS: Final = 10
@@ -111,6 +118,9 @@ def start(begun: Start, nofile: tuple[int, int] | None, cpus: int | None) -> Non
     _host_cache(begun)
     if begun.settings["innodb"].value != "OFF":
         _pool(begun)
+    if begun.settings["innodb"].value == "OFF" and not begun.refusals:
+        for name in INNODB_MEMORY:
+            begun.becomes(name, 0, "InnoDB is left out", quiet=True)
 
 
 def _binary_log(begun: Start) -> None:

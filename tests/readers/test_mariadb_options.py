@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,12 +9,10 @@ from hypothesis import strategies as st
 from capacity.arithmetic import UNKNOWN
 from capacity.errors import BadValue
 from capacity.readers.mariadb_arguments import ALIASES
-from capacity.readers.mariadb_flavour import flavour_of
 from capacity.readers.mariadb_options import Effective, effective
 from capacity.readers.mariadb_table import known_anywhere, normal, table_of
 from capacity.readers.mariadb_values import signed, unsigned
 from capacity.settings import Assignment, File
-from tests.readers.trees import tree
 
 VERSION = "10.11.19"
 K, M, G, T, E = 1 << 10, 1 << 20, 1 << 30, 1 << 40, 1 << 60
@@ -234,6 +230,8 @@ def test_an_engine_that_fails_is_left_out_where_another_is_the_default() -> None
     assert found.refusals == ()
     assert found.settings["innodb"].value == "OFF"
     assert value("innodb", "default_storage_engine=Aria", "skip-innodb") == "OFF"
+    assert value("innodb_buffer_pool_size", "default_storage_engine=Aria", "skip-innodb") == 0
+    assert read("skip-innodb").settings["innodb_buffer_pool_size"].value == 128 * M
 
 
 def test_key_caches_and_what_sessions_may_set() -> None:
@@ -414,28 +412,3 @@ def test_options_by_branch() -> None:
 def test_names_are_compared_in_ascii_alone() -> None:
     assert normal("Max-CONNECTIONS") == "max_connections"
     assert normal("\u212aey") == "\u212aey"  # the sign of Kelvin is no K
-
-
-@pytest.mark.parametrize(
-    ("files", "packages", "units", "programs", "flavour"),
-    [
-        ({}, {"mariadb-server": "1:10.11.19-0+deb12u1"}, [], [], "mariadb"),
-        ({}, {"mysql-server-8.0": "8.0.36-0ubuntu0.22.04.1"}, ["mysql.service"], [], "mysql"),
-        ({}, {"percona-server-server": "8.0.36-28-1"}, [], [], "percona"),
-        ({}, {"mysql-common": "5.8+1.1.0", "mariadb-client": "1:10.11"}, [], [], "unknown"),
-        ({}, {}, ["mariadb.service"], ["/usr/sbin/mariadbd"], "mariadb"),
-        ({"/usr/sbin/mariadbd": ""}, {}, [], [], "mariadb"),
-        ({"/etc/mysql/my.cnf": "[client-server]\n", "/etc/mysql/mysql.conf.d/a.cnf": ""}, {}, [], [], "mariadb"),
-        ({"/etc/mysql/mysql.conf.d/mysqld.cnf": "[mysqld]\n"}, {}, [], [], "mysql"),
-        ({"/etc/mysql/mysql.conf.d/a": "", "/etc/mysql/mariadb.conf.d/a": ""}, {}, [], [], "unknown"),
-        ({"/etc/mysql/percona-server.conf.d/a": "", "/etc/mysql/mysql.conf.d/a": ""}, {}, [], [], "percona"),
-        ({"/etc/my.cnf": "[mysqld]\n"}, {}, [], [], "unknown"),
-    ],
-)  # fmt: skip
-def test_flavours(
-    files: dict[str, str | bytes], packages: dict[str, str], units: list[str], programs: list[str], flavour: str,
-    tmp_path: Path,
-) -> None:  # fmt: skip
-    found = flavour_of(tree(tmp_path, files), packages, units, programs)
-    assert found.name == flavour
-    assert (found.evidence != ()) or flavour == "unknown"

@@ -18,11 +18,13 @@ from capacity.readers.mariadb_table import table_of
 from capacity.readers.option_files import OptionFiles, defaults_arguments, read_option_files
 from capacity.readers.option_lines import text_of
 from capacity.root import Root, open_root
+from tests.real import mariadb_cases, mariadb_option_cases
 from tests.real.mariadb import SERVER, DidNotStart, MariaDbServer
-from tests.real.mariadb_cases import CASES, Case
+from tests.real.mariadb_cases import Case
 
 pytestmark = pytest.mark.real
 
+CASES = [*mariadb_cases.CASES, *mariadb_option_cases.CASES]
 VERSION = "10.11.19"
 ACCOUNT = "mysql"
 SYSTEM_FILES = ("passwd", "group", "nsswitch.conf", "ld.so.cache", "localtime")
