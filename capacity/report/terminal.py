@@ -6,7 +6,7 @@ loaded only where there is a terminal to colour.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from capacity.bill import Bill
@@ -16,10 +16,13 @@ from capacity.report.lines import Styled, cut, shown
 from capacity.report.words import amount, headline, ram, sanitize, size
 from capacity.service import Claim
 from capacity.settings import File
+from capacity.walls import Relief
 
 WIDTH: Final = 80
 SCREEN: Final = 24
-ROWS: Final = 13  # of the bill's table, so that verdict and bill stay within one screen
+NAME, COUNT, EACH, TOTAL = 30, 9, 12, 12  # widths of the bill's columns
+PLACE: Final = 2 + NAME + COUNT + EACH + TOTAL + 2  # where its last column begins
+LONGEST: Final = 28  # characters of a host's name, so that the verdict stays on its line
 
 
 def check(
@@ -29,24 +32,25 @@ def check(
 
     A host that fits, with nothing but notes, gets five lines unless `verbose`.
     """
-    yield from verdict(host, bill, other)
+    head = tuple(verdict(host, bill, other))
+    yield from head
     if not verbose and bill.verdict == "fits" and not any(finding.severity != "note" for finding in findings):
         if findings:
             yield Styled(f"  {_count(findings)} (capacity check -v)")
         return
     yield Styled("")
-    yield from table(bill)
+    yield from table(bill, SCREEN - 1 - len(head))
     yield from shown(findings)
     yield Styled("")
-    yield Styled(f"{_count(findings)}.  {sanitize(headline(host, bill))}: {amount(bill)}")
+    yield Styled(f"{_count(findings)}.  {headline(host, bill)}: {amount(bill)}")
 
 
 def verdict(host: Host, bill: Bill, other: Bill) -> Iterator[Styled]:
-    """The verdict in words, both scenarios, and the RAM: at most four lines."""
+    """The verdict in words, both scenarios, and the RAM: four lines, or a little more where numbers are long."""
     bills = {one.scenario: one for one in (bill, other)}
     bad = bill.verdict in {"over", "unlimited", "swaps"}
     style = "bold red" if bad else "bold green" if bill.verdict == "fits" else "bold yellow"
-    yield Styled(f"{sanitize(headline(host, bill))}.", style)
+    yield Styled(f"{headline(host, bill, LONGEST)}.", style)
     words = " · ".join(f"{name} {amount(bills[name])}" for name in ("reachable", "promised"))
     yield from _folded(f"worst case: {words}")
     yield from _folded(ram(host, bill))
@@ -67,26 +71,47 @@ def _folded(text: str) -> Iterator[Styled]:
     yield Styled(line.rstrip())
 
 
-def table(bill: Bill) -> Iterator[Styled]:
-    """The bill, the largest line first; what is under 1 % of it in one line; caps and walls as they take off."""
-    yield Styled(f"  {'what may be taken':<34}{'count':>7}{'each':>11}{'total':>11}  set by", "bold")
+def table(bill: Bill, most: int = SCREEN - 6) -> Iterator[Styled]:
+    """The bill in at most `most` lines, the largest first; what is under 1 % of it in one line; what is taken off."""
+    yield Styled(f"  {'what may be taken':<{NAME}}{'count':>{COUNT}}{'each':>{EACH}}{'total':>{TOTAL}}  set by", "bold")
+    tail = [*_taken_off((*bill.caps, *bill.walls)), *_not_known(bill.unknown)]
+    room = most - 2 - len(tail)
     lines = sorted((c for c in bill.claims if _weight(c)), key=lambda claim: -_weight(claim))
     whole = sum(_weight(claim) for claim in lines if claim.bound != "unlimited") or 1
     large = [claim for claim in lines if claim.bound == "unlimited" or 100 * _weight(claim) >= whole]
-    for claim in large[:ROWS]:
+    for claim in large[:room]:
         yield Styled(_row(claim))
-    rest = lines[len(large[:ROWS]) :]
+    rest = lines[len(large[:room]) :]
     if rest:
-        label = f"{len(rest)} smaller lines" if len(large) > ROWS else f"{len(rest)} lines under 1 % each"
-        yield Styled(f"  {label:<34}{'':>7}{'':>11}{size(sum(_weight(claim) for claim in rest)):>11}")
-    for line in (*bill.caps, *bill.walls)[:3]:
-        name = cut(sanitize(f"less {line.name} of {line.service}"), 33)
-        yield Styled(f"  {name:<34}{'':>7}{'':>11}{size(-line.relief):>11}")
-    for claim in bill.unknown[:2]:
+        label = f"{len(rest)} smaller lines" if len(large) > room else f"{len(rest)} lines under 1 % each"
+        yield Styled(_cells(label, "", "", size(sum(_weight(claim) for claim in rest))))
+    yield from (Styled(line) for line in tail)
+
+
+def _taken_off(lines: Sequence[Relief]) -> Iterator[str]:
+    """What caps and walls take off, the most first; from the third on in one line."""
+    ordered = sorted(lines, key=lambda line: -line.relief)
+    for line in ordered[:3] if len(ordered) == 3 else ordered[:2]:
+        yield _cells(f"less {line.name} of {line.service}", "", "", size(-line.relief))
+    if len(ordered) > 3:
+        rest = ordered[2:]
+        yield _cells(f"less {len(rest)} other limits", "", "", size(-sum(line.relief for line in rest)))
+
+
+def _not_known(claims: Sequence[Claim]) -> Iterator[str]:
+    for claim in claims[:2]:
         why = claim.unknown.name if claim.unknown else ""
-        yield Styled(
-            f"  {cut(sanitize(f'{claim.service} {claim.name}'), 33):<34}{'?':>7}{'?':>11}{'?':>11}  {why} not known"
-        )
+        yield cut(_cells(f"{claim.service} {claim.name}", "?", "?", "?") + sanitize(f"  {why} not known"), WIDTH)
+    if len(claims) > 2:
+        yield _cells(f"{len(claims) - 2} other lines not known", "?", "?", "?")
+
+
+def _cells(name: str, count: str, each: str, total: str) -> str:
+    """A row of the table without its last column; nothing runs into its neighbour."""
+    numbers = zip((count, each, total), (COUNT, EACH, TOTAL), strict=True)
+    return f"  {cut(sanitize(name), NAME - 1):<{NAME}}" + "".join(
+        f"{cut(text, width - 1):>{width}}" for text, width in numbers
+    )
 
 
 def _weight(claim: Claim) -> float:
@@ -95,10 +120,8 @@ def _weight(claim: Claim) -> float:
 
 
 def _row(claim: Claim) -> str:
-    name = cut(sanitize(f"{claim.service} {claim.name}"), 33)
-    return (
-        f"  {name:<34}{size_of_count(claim):>7}{size(claim.each):>11}{size(claim.total):>11}  {_set_by(claim)}".rstrip()
-    )
+    row = _cells(f"{claim.service} {claim.name}", size_of_count(claim), size(claim.each), size(claim.total))
+    return f"{row}  {_set_by(claim)}".rstrip()
 
 
 def size_of_count(claim: Claim) -> str:
@@ -108,15 +131,15 @@ def size_of_count(claim: Claim) -> str:
 
 
 def _set_by(claim: Claim) -> str:
-    """Where the settings of a claim stand, as far as 13 columns carry it."""
+    """Where the settings of a claim stand, as far as the last column carries it."""
     places = [setting.origin for _, setting in claim.reads if isinstance(setting.origin, File)]
     if places:
         first = places[0]
         lines = sorted({place.line for place in places if place.path == first.path})
         text = f"{first.path.rsplit('/', 1)[-1]}:{','.join(map(str, lines[:2]))}"
-        return cut(sanitize(text), WIDTH - 67)
+        return cut(sanitize(text), WIDTH - PLACE)
     kinds = dict.fromkeys(setting.origin.kind for _, setting in claim.reads)
-    return cut(next(iter(kinds), "source"), WIDTH - 67)
+    return cut(next(iter(kinds), "source"), WIDTH - PLACE)
 
 
 def _count(findings: Iterable[Finding]) -> str:

@@ -81,8 +81,8 @@ def ram(host: Host, bill: Bill) -> str:
     return text
 
 
-def headline(host: Host, bill: Bill) -> str:
-    """The verdict of a host in one sentence."""
+def headline(host: Host, bill: Bill, longest: int = 64) -> str:
+    """The verdict of a host in one sentence; its name in at most `longest` characters."""
     sentence = SENTENCES[bill.verdict]
     if bill.verdict == "tight":
         sentence = f"fits, above the alert line of {bill.alert} % of its RAM"
@@ -90,4 +90,5 @@ def headline(host: Host, bill: Bill) -> str:
         times = bill.bounded_total / host.memory.mem_total
         if times >= 1.95:
             sentence += f": {times:.0f} times its RAM"
-    return f"{host.name} {sentence}"
+    name = sanitize(host.name)
+    return f"{name if len(name) <= longest else name[: longest - 1] + '…'} {sentence}"

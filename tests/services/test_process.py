@@ -195,8 +195,19 @@ def test_a_process_can_be_declared(text: str, count: int, each: int, tmp_path: P
 
 @pytest.mark.parametrize(
     "text",
-    ["backup", "backup=", "=300M", "backup=300Mx", "backup=300Mxx2", "backup=-3M", "a=1Mx-2", "a=lots", "a=1Mx1.5"]
-    + ["a=1" + "0" * 5000, "a=1Mx" + "9" * 5000],
+    [
+        "backup",
+        "backup=",
+        "=300M",
+        "backup=300Mx",
+        "backup=300Mxx2",
+        "backup=-3M",
+        "a=1Mx-2",
+        "a=lots",
+        "a=1Mx1.5",
+        "a=1" + "0" * 5000,
+        "a=1Mx" + "9" * 5000,
+    ],
     ids=lambda text: text[:20],
 )
 def test_what_declares_no_process_is_refused(text: str, tmp_path: Path) -> None:
