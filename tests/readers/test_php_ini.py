@@ -257,7 +257,10 @@ def test_same_text_with_lf_as_with_crlf(data: bytes) -> None:
 NAMES = st.from_regex(r"[a-z][a-z0-9_.]{1,12}", fullmatch=True).filter(
     lambda name: name not in {"on", "off", "yes", "no", "true", "false", "none", "null"}
 )
-QUOTABLE = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=20)
+# an escaped quote before the end of a line closes the value all the same (zend_ini_scanner.l; PHP 8.2 says so too)
+QUOTABLE = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=20).filter(
+    lambda value: '"\r' not in value and '"\n' not in value
+)
 
 
 @settings(deadline=None)
