@@ -299,7 +299,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # whoever reads has had enough (| head): no traceback, and none when Python flushes at exit either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever reads has had enough (| head)
+        _hush()
         return 141
+    except OSError as error:  # every file of a host is read with errors of its own: this is where the answer goes
+        _hush()
+        print(f"capacity: standard output: {error.strerror}", file=sys.stderr)
+        return 2
+
+
+def _hush() -> None:
+    """Lets what is still to be written go nowhere, so that Python says nothing when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

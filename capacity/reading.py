@@ -22,6 +22,7 @@ from capacity.table import Row
 from capacity.units import bytes_given
 from capacity.walls import Wall
 
+HEAPS = ("hard", "soft")  # what php-fpm.heap may be
 WALL_KEYS = {"MemoryMax": "memory_max", "MemorySwapMax": "swap_max", "MemoryHigh": "memory_high"}
 
 
@@ -44,6 +45,8 @@ def read_host(
     """
     root = open_root(source, stdin)
     total = None if memory is None else bytes_given(memory, "--memory")
+    if total is not None and total <= 0:
+        raise BadValue("--memory", memory, accepts="a size above nothing, such as 16G")
     site = Site(root, ram=total if total is not None else proc.meminfo(root).value("MemTotal"))
     site.declared = tuple(_declared(text) for text in processes)
     services = tuple(read_services(site))
@@ -65,6 +68,8 @@ def _rows(site: Site) -> Iterator[Row]:
     """Settings in effect that no service has as a field: of programs, and of units."""
     for row in site.settings:
         yield Row(*row)
+    for rows in site.later:
+        yield from (Row(*row) for row in rows())
     for unit, setting in unit_settings(site):
         yield Row("systemd", "", unit, f"unit:{unit}", setting)
 
@@ -78,9 +83,11 @@ def _assumed(host: Host, assume: Mapping[str, Any]) -> Host:
         for field, spec in type(one).specs().items()
         if spec.kind != "setting"
     }
-    for name in assume:
+    for name, value in assume.items():
         if name.rpartition(".")[2] not in fields:
             raise UnknownName(name, known=tuple(sorted(fields)))
+        if name.endswith(".heap") and value not in HEAPS:
+            raise BadValue(name, value, accepts=" or ".join(HEAPS))
     return host.but(assume) if assume else host
 
 

@@ -181,7 +181,10 @@ class Service:
     def _given(self, name: str, spec: Spec, value: Any) -> Setting:
         text = value if isinstance(value, str) else ""
         if isinstance(value, str) and spec.parse is not None:
-            value = spec.parse(value)
+            try:
+                value = spec.parse(value)
+            except BadValue as error:
+                raise BadValue(spec.name or name, text, accepts=error.accepts) from None
         elif isinstance(value, str) and not isinstance(self.known[name].value, str):
             value = number_given(spec, name, value)
         value = _number(spec, name, value)

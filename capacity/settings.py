@@ -12,6 +12,7 @@ from dataclasses import field
 from typing import Any, ClassVar, Final
 
 from capacity.arithmetic import UNLIMITED, Number
+from capacity.errors import BadValue
 from capacity.record import record
 
 # ---------------------------------------------------------------------------------------------- origins
@@ -296,13 +297,28 @@ def demand(doc: str) -> Any:
     return field(default=None, metadata={"spec": Spec("demand", "", doc, UNLIMITED, size=False)})
 
 
-def assumption(default: Any, doc: str, *, size: bool = False, monotone: bool = True, ceiling: str | None = None) -> Any:
+def assumption(
+    default: Any, doc: str, *, size: bool = False, monotone: bool = True, ceiling: str | None = None,
+    parse: Callable[..., Any] | None = None,
+) -> Any:  # fmt: skip
     """A field that no setting says: a default with its reason (`doc`), until it is given or measured.
 
-    `ceiling` is the word, if any, with which claims take the limit that the program itself enforces.
+    `ceiling` is the word, if any, with which claims take the limit that the program itself enforces; `parse` turns what
+    is given as text into a value.
     """
-    spec = Spec("assumption", "", doc, default, size=size, monotone=monotone, ceiling=ceiling)
+    spec = Spec("assumption", "", doc, default, parse=parse, size=size, monotone=monotone, ceiling=ceiling)
     return field(default=None, metadata={"spec": spec})
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """A parser of text that takes one of `words`, in any case, and raises BadValue for anything else."""
+
+    def taken(text: str) -> str:
+        if text.strip().lower() not in words:
+            raise BadValue("word", text, accepts=" or ".join(words))
+        return text.strip().lower()
+
+    return taken
 
 
 def spec_of(fields: Mapping[str, Any], name: str) -> Spec | None:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from capacity.arithmetic import UNLIMITED, Number
 from capacity.service import Service
 from capacity.services.mariadb.dialect import INNODB, INT_MAX, count, flag, size, word
-from capacity.settings import Assumed, assumption, demand, setting, since
+from capacity.settings import Assumed, assumption, demand, one_of, setting, since
 from capacity.settings import Setting as InEffect
 from capacity.units import GiB, KiB, MiB
 
@@ -120,7 +120,7 @@ class MariaDbSettings(Service):
     bind_address: str = word("bind_address", "*", "Addresses that the server listens on; * is every one.")
     skip_networking: Number = flag("skip_networking", 0, "1: no TCP at all, the socket only.")
     allocator: str = setting(
-        "MALLOC_MMAP_THRESHOLD_", default="heap", size=False, monotone=False,
+        "MALLOC_MMAP_THRESHOLD_", default="heap", size=False, monotone=False, parse=one_of("heap", "mmap"),
         doc="Word: `mmap` where the unit's environment sets the threshold of malloc (128 KiB or less), so that every "
         "large block goes back to the kernel when it is freed; else `heap`.",
         source="mallopt(3); docs/services/mariadb.md, measured",
@@ -136,6 +136,7 @@ class MariaDbSettings(Service):
     packet_use: str = assumption(
         "select", "What is done with the largest packet: a literal in a SELECT (select), a parameter of EXECUTE "
         "(execute), a value written (blob, blob-row-binlog).", monotone=False,
+        parse=one_of("select", "execute", "blob", "blob-row-binlog"),
     )  # fmt: skip
     joined_tables: Number = assumption(3, "Tables of one statement joined without an index, beside the first.")
     temporary_tables: Number = assumption(

@@ -26,7 +26,7 @@ def pool_promises_more_than_the_ram(pool: PhpFpmPool, host: Host) -> Iterator[Fi
     Source: sapi/fpm/fpm/fpm_children.c, Zend/zend_alloc.c; docs/services/php-fpm.md.
     """
     total, ram = _children_total(pool), host.memory.mem_total
-    if not isinstance(ram, int) or not isinstance(total, int) or total <= ram:
+    if not isinstance(ram, int) or not isinstance(total, int) or total <= ram or not ram:
         return
     times = f"{total / ram:.0f} times" if total >= 2 * ram else f"{100 * total / ram:.0f} % of"
     fix, change, note = _what_fits(pool, host)
