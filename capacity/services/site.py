@@ -6,7 +6,7 @@ programs that are installed and do not count, processes that are already priced.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -60,8 +60,8 @@ class Declared:
 
 @dataclass
 class Site:
-    """What readers of services work with. `ram` is MemTotal in bytes where it is known; `doubts` are reasons why no
-    verdict can be better than unknown.
+    """What readers of services work with. `ram` is MemTotal in bytes where it is known; `settings` and `later` are rows
+    of the settings table, ready and still to be made; `doubts` are reasons why no verdict can be better than unknown.
     """
 
     root: Root
@@ -73,6 +73,7 @@ class Site:
     doubts: list[str] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
     settings: list[tuple[str, str, str, str, Setting]] = field(default_factory=list)
+    later: list[Callable[[], Iterable[tuple[str, str, str, str, Setting]]]] = field(default_factory=list)
     priced: set[int] = field(default_factory=set)
 
     @cached_property

@@ -20,7 +20,7 @@ from capacity.record import record
 from capacity.services.php_fpm import web
 from capacity.services.php_fpm.claims import PhpFpm, PhpFpmPool
 from capacity.services.php_fpm.versions import hard_limit_percent
-from capacity.settings import Default, File, Measured, NotKnown, Refusal, Setting, reaches
+from capacity.settings import Default, Derived, File, Measured, NotKnown, Refusal, Setting, reaches
 from capacity.units import MiB
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Sources:
 def master_of(sources: Sources, running: tuple[Process, ...]) -> PhpFpm | None:
     """The datasheet of a master; marks its running processes as priced. None where it would die at its start."""
     known = dict(_master_settings(sources))
+    sources.site.later.append(lambda: _other_rows(sources))
     refusal = _small_segment(sources, known)
     if refusal is not None:
         sources.site.refusals.append(refusal)
@@ -62,6 +63,13 @@ def master_of(sources: Sources, running: tuple[Process, ...]) -> PhpFpm | None:
         name=sources.name, version=sources.version, unit=sources.unit, cgroup=sources.cgroup, pools=pools,
         extensions=extensions, known=known,
     )  # fmt: skip
+
+
+def _other_rows(sources: Sources) -> Iterator[tuple[str, str, str, str, Setting]]:
+    from capacity.services.php_fpm.others import other_rows
+
+    for scope, setting in other_rows(sources.configuration, sources.layers):
+        yield PROGRAM, sources.version, sources.name, scope, setting
 
 
 BUILT_IN: Final = ("pcre",)  # in every build; whether a library is built in or loaded only its files tell
@@ -164,6 +172,7 @@ def _pool(sources: Sources, pool: PoolText, running: Iterable[Process]) -> PhpFp
     paths = setting_in_force(PATHS, cached, 4 * MiB, pool, layers, version=version)
     site.remarks += limit.refused
     known = dict(_counts(pool))
+    known |= _start_servers(pool)
     known["memory_limit"] = limit.setting
     known["realpath_cache_size"] = paths.setting
     known |= _elsewhere(sources, pool)
@@ -198,6 +207,16 @@ def _counts(pool: PoolText) -> Iterator[tuple[str, Setting]]:
             yield field, _counted(name, history, lambda number: max(0, number))
         elif field == "max_children":
             yield field, Setting(name, UNKNOWN, NotKnown("it is not set in what was read", pool.at))
+
+
+def _start_servers(pool: PoolText) -> dict[str, Setting]:
+    """Where a dynamic pool does not set it, php-fpm takes the middle of the spare servers (fpm_conf.c)."""
+    low, high = pool.number("pm.min_spare_servers"), pool.number("pm.max_spare_servers")
+    if (pool.text("pm") or "").lower() != "dynamic" or pool.winning("pm.start_servers") or low is None or high is None:
+        return {}
+    middle = low + (high - low) // 2
+    how = f"pm.min_spare_servers {low} + ({high} - {low}) / 2"
+    return {"start_servers": Setting("pm.start_servers", max(0, middle), Derived(how))}
 
 
 def _percent(sources: Sources, pool: PoolText) -> dict[str, Setting]:

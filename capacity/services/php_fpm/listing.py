@@ -18,6 +18,9 @@ SEGMENTS: Final = {
     "apc_shm_size": "apcu_segment",
 }  # fmt: skip
 INSIDE: Final = frozenset({"extension_files", "opcache", "apcu", "memory_limit_elsewhere"})  # no setting of that name
+UNSET: Final = frozenset(
+    {"start_servers", "min_spare_servers", "max_spare_servers", "status_listen"}
+)  # no built-in value
 
 
 def master_rows(master: PhpFpm) -> Iterator[tuple[str, Setting]]:
@@ -39,6 +42,8 @@ def pool_rows(pool: PhpFpmPool) -> Iterator[tuple[str, Setting]]:
     """(scope, setting) of a pool; memory_limit is what an ordinary served script has."""
     for field, setting in pool.known.items():
         if field in INSIDE or type(pool).specs()[field].kind != "setting":
+            continue
+        if field in UNSET and setting.origin.kind == "default":
             continue
         if field == "memory_hard_limit_percent" and reaches(pool.version, SOFT_LIMIT) is False:
             continue
