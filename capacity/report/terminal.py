@@ -30,11 +30,11 @@ def check(
 ) -> Iterator[Styled]:
     """What `capacity check` shows: verdict, bill, findings, a last line. `other` is the other scenario's bill.
 
-    A host that fits, with nothing but notes, gets five lines unless `verbose`.
+    A host that fits, with nothing but warnings and notes, gets five lines unless `verbose`.
     """
     head = tuple(verdict(host, bill, other))
     yield from head
-    if not verbose and bill.verdict == "fits" and not any(finding.severity != "note" for finding in findings):
+    if not verbose and bill.verdict == "fits" and all(finding.severity != "error" for finding in findings):
         if findings:
             yield Styled(f"  {_count(findings)} (capacity check -v)")
         return
