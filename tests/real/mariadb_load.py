@@ -268,6 +268,7 @@ class Peak:
 # ---------------------------------------------------------------------------------------------- data
 
 ROW = 400
+TEMPORARY_ROW = 420  # a BIGINT and a VARCHAR(400) in a temporary table: 411 bytes, aligned to 8, and some room
 TABLES = 9
 
 

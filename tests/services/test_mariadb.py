@@ -268,7 +268,9 @@ def test_flags() -> None:
 
 
 def test_what_nothing_bounds_is_named_with_its_remedy() -> None:
-    exposures = list(server().exposures())
+    exposures = list(server(allocator="mmap").exposures())
     assert len(exposures) >= 8
     assert all("MemoryMax" in one.fix for one in exposures)
     assert any("2289 MiB" in one.why for one in exposures)
+    in_the_heap = [one for one in server().exposures() if "MALLOC_MMAP_THRESHOLD_" in one.fix]
+    assert len(in_the_heap) == 2
