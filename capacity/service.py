@@ -193,6 +193,7 @@ class Service:
 
     def _with(self: Self, **attributes: Any) -> Self:
         new = copy.copy(self)
+        new.__dict__.pop("_claims", None)
         for name, value in attributes.items():
             object.__setattr__(new, name, value)
         if "known" in attributes:
@@ -205,12 +206,14 @@ class Service:
         """The same service with the part of that name replaced."""
         return self._with(**{self.part_field: tuple(part if p.name == part.name else p for p in self.parts)})
 
-    def claims(self) -> Iterator[Claim]:
-        """Every claim of the service and of its parts, in the order of the datasheet."""
-        for method in type(self).claim_methods():
-            yield _made(self, method)
-        for one in self.parts:
-            yield from one.claims()
+    def claims(self) -> tuple[Claim, ...]:
+        """Every claim of the service and of its parts, in the order of the datasheet; made once for each service."""
+        made: tuple[Claim, ...] | None = self.__dict__.get("_claims")
+        if made is None:
+            own = tuple(_made(self, method) for method in type(self).claim_methods())
+            made = own + tuple(claim for part in self.parts for claim in part.claims())
+            self.__dict__["_claims"] = made
+        return made
 
     def caps(self, claims: tuple[Claim, ...]) -> Iterator[Cap]:  # noqa: ARG002  (subclasses read the claims)
         """Limits inside the program over several of its parts; `claims` are those of this service."""
