@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, BinaryIO
 
 from capacity.arithmetic import UNLIMITED
@@ -12,6 +13,7 @@ from capacity.host import Host
 from capacity.kernel import read_memory
 from capacity.readers import proc
 from capacity.readers.cgroups import CGroup
+from capacity.readers.masking import masked
 from capacity.root import open_root
 from capacity.services.registry import read_services
 from capacity.services.site import Declared, Site
@@ -66,12 +68,22 @@ def read_host(
 
 def _rows(site: Site) -> Iterator[Row]:
     """Settings in effect that no service has as a field: of programs, and of units."""
-    for row in site.settings:
-        yield Row(*row)
-    for rows in site.later:
-        yield from (Row(*row) for row in rows())
+    for row in chain(site.settings, *(rows() for rows in site.later)):
+        program, version, instance, scope, setting = row
+        yield Row(program, version, instance, scope, _without_secrets(setting))
     for unit, setting in unit_settings(site):
         yield Row("systemd", "", unit, f"unit:{unit}", setting)
+
+
+def _without_secrets(setting: Setting) -> Setting:
+    """The setting with `***` for a password inside its value (`tcp://cache:6379?auth=X` of session.save_path)."""
+    value, text = setting.value, _masked(setting.text)
+    lost = tuple(map(_without_secrets, setting.overrode))
+    return Setting(setting.name, _masked(value) if isinstance(value, str) else value, setting.origin, text, lost)
+
+
+def _masked(text: str) -> str:
+    return " ".join(masked(text.split(" ")))
 
 
 def _assumed(host: Host, assume: Mapping[str, Any]) -> Host:

@@ -37,8 +37,10 @@ def exit_code(verdict: Verdict, fail_on: Verdict = "tight") -> int:
 
 
 def sanitize(text: str) -> str:
-    """`text` on one line with every character that a terminal, a page or a log could obey shown as an escape."""
-    return _HOSTILE.sub(lambda match: _escaped(match[0]), text)
+    """`text` on one line with every character that a terminal, a page or a log could obey shown as an escape; a tab is
+    a blank.
+    """
+    return _HOSTILE.sub(lambda match: _escaped(match[0]), text.replace("\t", " "))
 
 
 def _escaped(character: str) -> str:

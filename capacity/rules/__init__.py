@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from capacity.errors import UnknownName
-from capacity.findings import RULES, SEVERITIES, Finding, Rule
+from capacity.findings import RULES, SEVERITIES, Edit, Finding, Mark, Rule
+from capacity.readers.masking import masked
 
 if TYPE_CHECKING:
     from capacity.host import Host
@@ -34,7 +35,7 @@ def found(host: Host) -> tuple[Finding, ...]:
     """What every rule found on `host`: errors first, within a severity the most bytes first, then in order of codes."""
     findings = [finding for rule in all_rules().values() for finding in _apply(rule, host)]
     findings.sort(key=lambda f: (SEVERITIES.index(f.severity), -(f.bytes or 0), f.code))
-    return tuple(_with_bill_after(finding, host) for finding in findings)
+    return tuple(_with_bill_after(_without_secrets(finding), host) for finding in findings)
 
 
 def _apply(rule: Rule, host: Host) -> Iterator[Finding]:
@@ -45,6 +46,27 @@ def _apply(rule: Rule, host: Host) -> Iterator[Finding]:
         for one in (service, *service.parts):
             if type(one).__name__ == rule.subject:
                 yield from rule.find(one, host)
+
+
+def _without_secrets(finding: Finding) -> Finding:
+    """The finding without lines of which a word (a comment, another option) could be a secret."""
+    fix = finding.fix
+    if isinstance(fix, Edit) and not _open(fix.remove):
+        value = finding.change[1] if finding.change is not None else "another value"
+        fix = f"{value} at {fix.file}:{fix.line}"
+    if all(_open(mark.at.text) for mark in finding.marks) and fix is finding.fix:
+        return finding
+    marks = tuple(mark if _open(mark.at.text) else _textless(mark) for mark in finding.marks)
+    return replace(finding, marks=marks, fix=fix)
+
+
+def _open(line: str) -> bool:
+    words = line.split()
+    return masked(words) == tuple(words)
+
+
+def _textless(mark: Mark) -> Mark:
+    return replace(mark, at=replace(mark.at, text=""))
 
 
 def _with_bill_after(finding: Finding, host: Host) -> Finding:
