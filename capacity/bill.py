@@ -160,7 +160,7 @@ def make_bill(
         limited = own
         for wall in outer:
             if wall.limit_as is not UNLIMITED:
-                limited, less = per_process(wall, limited)
+                limited, less = per_process(wall, own, limited)
                 lines += less
         caps += [of_cap(cap) for cap in service.caps(limited)]
         claims += _finite(own, limited)

@@ -98,15 +98,18 @@ class Charge:
     both: Number
 
 
-def per_process(wall: Wall, claims: Iterable[Claim]) -> tuple[tuple[Claim, ...], tuple[Relief, ...]]:
+def per_process(
+    wall: Wall, own: Iterable[Claim], claims: Iterable[Claim]
+) -> tuple[tuple[Claim, ...], tuple[Relief, ...]]:
     """The claims as `LimitAS=` leaves them, one process at a time, and its lines, one for each control group of theirs.
 
-    What is unlimited becomes what the limit leaves; of what is over, the private claims give way in their order.
+    `own` are the claims before any such limit, `claims` as the limits further in have left them. What is unlimited of
+    its own becomes what the limit leaves, and has no line; of what is over, the private claims give way in their order.
     """
     limit, changed = wall.limit_as, []
     reliefs: dict[str, Number] = {}
     room: dict[tuple[str, str, str], Number] = {}
-    for claim in claims:
+    for bare, claim in zip(own, claims, strict=True):
         if claim.kind != "private" or not inside(wall, claim.cgroup):
             changed.append(_tables_of(claim, limit) if inside(wall, claim.cgroup) else claim)
             continue
@@ -115,7 +118,7 @@ def per_process(wall: Wall, claims: Iterable[Claim]) -> tuple[tuple[Claim, ...],
         each = smaller(claim.each, left)
         room[process] = above(left, each)
         total = times(claim.count, each)
-        if not any_unlimited(claim.total):
+        if not any_unlimited(bare.total):
             reliefs[claim.cgroup] = reliefs.get(claim.cgroup, 0) + (claim.total - total)
         changed.append(replace(claim, each=each, total=total))
     reads = _reads(wall, "limit_as")

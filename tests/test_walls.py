@@ -11,8 +11,10 @@ import capacity
 from capacity.arithmetic import UNLIMITED
 from capacity.bill import Bill
 from capacity.host import Host
+from capacity.memory import Memory
 from capacity.services.php_fpm import PhpFpm, PhpFpmPool
 from capacity.units import GiB, KiB, MiB
+from capacity.walls import Wall
 from tests.trees import MEMINFO, PHP, SMALL, UNIT, pool, process, write
 
 RAM = 16384000 * KiB
@@ -299,3 +301,16 @@ def test_address_space_bounds_what_has_no_limit(tmp_path: Path) -> None:
     (tables,) = (c for c in bill.claims if c.name == "page_tables" and c.service.endswith("/www"))
     assert tables.each == MiB  # 8 bytes a page are half of that
     assert bill.total < UNLIMITED
+
+
+def test_limits_of_processes_in_nested_groups_take_each_byte_off_once() -> None:
+    pool = PhpFpmPool(name="www", max_children=1)
+    master = PhpFpm(name="php-fpm", cgroup="/user.slice/user-1.slice", use_zend_alloc=0, pools=(pool,))
+    walls = (
+        Wall(name="user-1.slice", cgroup="/user.slice/user-1.slice", limit_as=35 * MiB),
+        Wall(name="user.slice", cgroup="/user.slice", limit_as=16 * MiB),
+    )
+    memory = Memory(name="kernel", mem_total=GiB)
+    bill = Host(name="any", memory=memory, services=(master,), walls=walls).bill()
+    private = [c for c in bill.claims if c.kind == "private" and c.method.count == "children"]
+    assert sum(c.total for c in private) - sum(line.relief for line in bill.walls) == 16 * MiB

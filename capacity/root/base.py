@@ -277,7 +277,8 @@ class Root(ABC):
         target = None
         try:
             data = self._small[place] = self._load(place)
-            if data[:1] == b"/" and len(data) < FLAT_SIZE and not (set(data) & _NOT_IN_TARGETS):
+            # at least one name: nobody links to the top, and a lone slash is a typing error
+            if data[:1] == b"/" and data.strip(b"/") and len(data) < FLAT_SIZE and not (set(data) & _NOT_IN_TARGETS):
                 self._walk(os.fsdecode(data), None, depth + 1, last_flat=False)
                 target = os.fsdecode(data)
         except LinkLoop:  # a link that leads round in a circle is a link all the same
