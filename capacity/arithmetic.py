@@ -36,7 +36,10 @@ UNKNOWN: Final = Unknown()
 
 def is_array(*values: object) -> bool:
     """Whether any of `values` is a numpy array; does not import numpy."""
-    return any(hasattr(value, "__array_interface__") for value in values)
+    for value in values:  # noqa: SIM110  (any() makes a generator, and a bill asks ten thousand times)
+        if not isinstance(value, (int, float)) and hasattr(value, "__array_interface__"):
+            return True
+    return False
 
 
 def any_unlimited(value: Number) -> bool:

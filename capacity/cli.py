@@ -7,6 +7,7 @@ and every CapacityError included), 130 after an interrupt.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -23,6 +24,8 @@ EXAMPLES = """examples:
   capacity check /                            this machine
   capacity check web1.tar.gz --json           a copy of another one, for a program
 """
+
+GARBAGE: Final = 100_000  # objects between two looks for cycles: a command lives a tenth of a second and makes few
 
 
 class _Parser(argparse.ArgumentParser):
@@ -283,6 +286,7 @@ def _show(lines: Iterable[Styled]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code and raises nothing."""
+    gc.set_threshold(GARBAGE)
     try:
         words = list(sys.argv[1:] if arguments is None else arguments)
         options = parser(words[0] if words and words[0] in COMMANDS else "").parse_args(words)
