@@ -20,13 +20,18 @@ TiB: Final = 1024**4
 
 PAGE: Final = 4096  # x86-64 and most arm64 kernels; getconf PAGESIZE
 
+_STEPS: Final = (
+    ("EiB", TiB * 1024**2, 10 * TiB * 1024**2), ("PiB", TiB * 1024, 10 * TiB * 1024), ("TiB", TiB, 10 * TiB),
+    ("GiB", GiB, GiB), ("MiB", MiB, MiB), ("KiB", KiB, KiB),
+)  # fmt: skip
 _GIVEN = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([kmgtKMGT]?)(?:i?[bB])?\s*")
 _FACTORS = {"": 1, "k": KiB, "m": MiB, "g": GiB, "t": TiB}
 
 
 def human(size: Number) -> str:
-    """`size` bytes as people read them: B below 1 KiB, KiB below 1 MiB, MiB below 1 GiB, then GiB, one decimal.
+    """`size` bytes as people read them: B below 1 KiB, KiB below 1 MiB, MiB below 1 GiB, GiB below 10 TiB, one decimal.
 
+    What no machine has is told in TiB, PiB and EiB, each from 10 on.
     An array has no single size: it is called one.
     """
     if getattr(size, "shape", ()):
@@ -35,8 +40,8 @@ def human(size: Number) -> str:
     if math.isinf(size):
         return "no limit" if size > 0 else "-no limit"
     sign, size = ("-", -size) if size < 0 else ("", size)
-    for unit, step in (("GiB", GiB), ("MiB", MiB), ("KiB", KiB)):
-        if size >= step:
+    for unit, step, least in _STEPS:
+        if size >= least:
             return f"{sign}{size / step:,.1f} {unit}"
     return f"{sign}{int(size)} B"
 

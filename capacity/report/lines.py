@@ -24,6 +24,12 @@ def cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
+def cut_inside(text: str, width: int) -> str:
+    """`text` in at most `width` characters, its end (where names differ) kept longer than its beginning."""
+    head = (width - 1) * 2 // 5
+    return text if len(text) <= width else f"{text[:head]}…{text[len(text) - width + 1 + head :]}"
+
+
 def shown(findings: Iterable[Finding]) -> Iterator[Styled]:
     """Findings one after another in the shape of a compiler's messages."""
     for finding in findings:

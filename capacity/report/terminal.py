@@ -12,7 +12,7 @@ from typing import Final
 from capacity.bill import Bill
 from capacity.findings import Finding
 from capacity.host import Host
-from capacity.report.lines import Styled, cut, shown
+from capacity.report.lines import Styled, cut, cut_inside, shown
 from capacity.report.words import amount, headline, ram, sanitize, size
 from capacity.service import Claim
 from capacity.settings import File
@@ -20,7 +20,7 @@ from capacity.walls import Relief
 
 WIDTH: Final = 80
 SCREEN: Final = 24
-NAME, COUNT, EACH, TOTAL = 30, 9, 12, 12  # widths of the bill's columns
+NAME, COUNT, EACH, TOTAL = 29, 9, 12, 13  # widths of the bill's columns
 PLACE: Final = 2 + NAME + COUNT + EACH + TOTAL + 2  # where its last column begins
 LONGEST: Final = 28  # characters of a host's name, so that the verdict stays on its line
 
@@ -39,7 +39,7 @@ def check(
             yield Styled(f"  {_count(findings)} (capacity check -v)")
         return
     yield Styled("")
-    yield from table(bill, SCREEN - 1 - len(head))
+    yield from table(bill, SCREEN - 2 - len(head))  # a blank line before it and one behind it
     yield from shown(findings)
     yield Styled("")
     yield Styled(f"{_count(findings)}.  {headline(host, bill)}: {amount(bill)}")
@@ -109,7 +109,7 @@ def _not_known(claims: Sequence[Claim]) -> Iterator[str]:
 def _cells(name: str, count: str, each: str, total: str) -> str:
     """A row of the table without its last column; nothing runs into its neighbour."""
     numbers = zip((count, each, total), (COUNT, EACH, TOTAL), strict=True)
-    return f"  {cut(sanitize(name), NAME - 1):<{NAME}}" + "".join(
+    return f"  {cut_inside(sanitize(name), NAME - 1):<{NAME}}" + "".join(
         f"{cut(text, width - 1):>{width}}" for text, width in numbers
     )
 

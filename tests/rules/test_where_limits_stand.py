@@ -42,6 +42,10 @@ CASES: dict[str, tuple[dict[str, str], str, str, str]] = {
         {POOL: BARE[POOL], **started(" -d memory_limit=8192M")}, "CAP101",
         f"{SERVICE}: 8192M", f"{SERVICE}:4: ExecStart={START} -d memory_limit={{}}",
     ),
+    "a variable of the command line": (
+        {POOL: BARE[POOL], **started(" $OPTIONS", "Environment='OPTIONS=-d memory_limit=8192M'")}, "CAP101",
+        f"{SERVICE}: {START} $OPTIONS", "php_admin_value[memory_limit] = {} in pool `www`",
+    ),
     "nginx": (
         {"/etc/nginx/nginx.conf": NGINX % "8192M"}, "CAP101",
         "/etc/nginx/nginx.conf: memory_limit=8192M", "memory_limit = {} at /etc/nginx/nginx.conf:4:34",
