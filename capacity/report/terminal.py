@@ -92,7 +92,7 @@ def _taken_off(lines: Sequence[Relief]) -> Iterator[str]:
     """What caps and walls take off, the most first; from the third on in one line."""
     ordered = sorted(lines, key=lambda line: -line.relief)
     for line in ordered[:3] if len(ordered) == 3 else ordered[:2]:
-        yield _cells(f"less {line.name} of {line.service}", "", "", size(-line.relief))
+        yield _cells(f"less {line.name}, {line.service}", "", "", size(-line.relief))
     if len(ordered) > 3:
         rest = ordered[2:]
         yield _cells(f"less {len(rest)} other limits", "", "", size(-sum(line.relief for line in rest)))
