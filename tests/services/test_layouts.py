@@ -343,3 +343,51 @@ def test_a_container_without_a_limit_needs_one(tmp_path: Path) -> None:
     given = read(tmp_path / "given", IMAGE, {"/.dockerenv": ""}, memory="512M")
     assert given.bill().budget.total == (512 - 10) * MiB
     assert given.bill().verdict == "over"
+
+
+# ---------------------------------------------------------------------------------------------- builds of their own
+
+PANEL = {
+    **MACHINE,
+    "/www/server/php/82/etc/php-fpm.conf": "[global]\ndaemonize = yes\n" + pool("www", 6, "48M"),
+    "/www/server/php/82/etc/php.ini": "memory_limit = 128M\nzend_extension=opcache\nopcache.memory_consumption=32\n",
+    "/www/server/php/82/include/php/main/php_version.h": '#define PHP_VERSION "8.2.20"\n',
+}
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        ("/www/server/php/82/sbin/php-fpm --fpm-config /www/server/php/82/etc/php-fpm.conf", True),
+        (
+            "/www/server/php/82/sbin/php-fpm -y www/server/php/82/etc/php-fpm.conf -c /www/server/php/82/etc/php.ini",
+            False,
+        ),
+        ("/www/server/php/82/sbin/php-fpm", True),
+        ("/opt/bin/php-fpm -p /www/server/php/82 -c /www/server/php/82/etc", False),
+    ],
+)
+def test_a_build_that_no_layout_knows_is_read_where_its_unit_says(start: str, said: bool, tmp_path: Path) -> None:
+    host = read(tmp_path, PANEL, enabled("php-fpm-82.service", f"ExecStart={start}"))
+    assert masters(host) == {"php-fpm-82": [("www", 6, 48)]}
+    assert only(host).opcache_segment == 32 * MiB
+    assert any("looks for php.ini is not known" in finding.message for finding in host.findings()) == said
+    assert host.bill().verdict == ("unknown" if said else "fits")
+    assert programs(host)[0][1] == ("8.2.20" if "/82/sbin" in start else "")
+
+
+def test_a_master_that_only_its_processes_tell_of_is_read(tmp_path: Path) -> None:
+    main = "/www/server/php/82/etc/php-fpm.conf"
+    running = {
+        **process(100, "php-fpm", f"php-fpm: master process ({main})", cgroup="/user.slice"),
+        **process(101, "php-fpm", "php-fpm: pool www", cgroup="/user.slice", parent=100, private=9000),
+    }
+    host = read(tmp_path / "host", PANEL, running)
+    assert masters(host) == {"php-fpm@www-server-php-82": [("www", 6, 48)]}
+    assert programs(host) == [("php-fpm@www-server-php-82", "8.2.20", None, True)]
+    assert only(host).pools[0].measured == 9000 * KiB
+    assert len(host.services) == 1
+    # the same title from inside a container speaks of another file
+    inside = {path: text.replace("/user.slice", "/system.slice/docker-0a1b.scope") for path, text in running.items()}
+    held = read(tmp_path / "container", PANEL, inside)
+    assert [(one.program, one.name) for one in held.services] == [("process", "php-fpm")]

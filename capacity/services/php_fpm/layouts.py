@@ -108,7 +108,7 @@ class Place:
         return tuple(self._filled(name) for name in self.layout.packages)
 
 
-def of_program(path: str, main: str, root: Root) -> Place | None:
+def of_program(path: str, main: str, root: Root) -> Place:
     """The place of a program that a unit starts: by its path, and by its main file where two layouts share a path."""
     fits = [place for layout in TABLE if (place := _match(layout, layout.program, path)) is not None]
     for place in fits:
@@ -117,7 +117,24 @@ def of_program(path: str, main: str, root: Root) -> Place | None:
     for place in fits:
         if root.kind(place.config) == "dir" and root.kind(f"{place.config}/php.ini") == "file":
             return place
-    return fits[0] if fits else None
+    return fits[0] if fits else of_build(path.rpartition("/")[0].rpartition("/")[0], root)
+
+
+_IN_PREFIX: Final = re.compile(r"php\D?(\d)\.?(\d{1,2})(?!\d)")
+BUILT: Final = "a build of its own"
+
+
+def of_build(prefix: str, root: Root) -> Place:
+    """The place of a build that no layout knows, by its prefix (`/www/server/php/82`, `/opt/plesk/php/8.2`).
+
+    PHP's own build looks for php.ini in PREFIX/lib (main/build-defs.h); panels configure PREFIX/etc: where one lies.
+    """
+    folders = (f"{prefix}/etc", f"{prefix}/lib")
+    config = next((one for one in folders if root.kind(f"{one}/php.ini") == "file"), folders[1])
+    scan = next((f"{config}/{name}" for name in ("php.d", "conf.d") if root.kind(f"{config}/{name}") == "dir"), "")
+    layout = Layout(BUILT, f"{prefix}/etc/php-fpm.conf", "", config, scan, prefix, "", ())
+    version = _IN_PREFIX.search(prefix)
+    return Place(layout, f"{version[1]}.{version[2]}" if version else "")
 
 
 def of_main(path: str) -> Place | None:

@@ -7,6 +7,7 @@ copied tree, where what is missing is usually lost, what was read is priced and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from capacity.services.php_fpm.web import locations
 from capacity.services.programs import Started, started
 from capacity.services.site import Seen, Site
 from capacity.services.slices import slice_path
-from capacity.settings import File, NeverRead, Refusal, Remark, reaches
+from capacity.settings import File, NeverRead, Remark, reaches
 
 if TYPE_CHECKING:
     from capacity.readers.nginx_php import PhpLocation
@@ -38,7 +39,7 @@ class Master:
 
     name: str
     main: str
-    place: layouts.Place | None
+    place: layouts.Place
     unit: str = ""
     enabled: bool | None = None
     environment: Mapping[str, str] | None = None
@@ -55,7 +56,7 @@ def read(site: Site) -> Iterator[PhpFpm]:
     masters = list(_of_units(site))
     known = {master.main for master in masters}
     has_units = bool(masters) or bool(_lost_units(site))
-    for master in _lost_masters(site, known):
+    for master in (*_lost_masters(site, known), *_of_processes(site, known)):
         known.add(master.main)
         masters.append(master)
     named = {master.unit: master.main for master in masters if master.unit}
@@ -95,12 +96,16 @@ def _of_units(site: Site) -> Iterator[Master]:
 
 def _master(site: Site, unit: Unit, found: Started, environment: dict[str, str], user: str) -> Master:
     options, at = _options(found.arguments), found.at
-    main = str(options.get("-y", ""))
+    main, prefix = str(options.get("-y", "")), options.get("-p")
     place = layouts.of_program(found.path, main, site.root)
-    if not main and place is not None:
-        main = place.main
+    if place.layout.name == layouts.BUILT and "-c" not in options and "-n" not in options:
+        why = f"where this build of PHP looks for php.ini is not known: {place.config} is taken"
+        site.remarks.append(Remark(at, why, unit.enabled))
+    if not main:
+        main = place.main if prefix is None else f"{prefix}/etc/php-fpm.conf"  # fpm_conf.c, fpm_conf_init_main
+    main = main if main.startswith("/") else f"/{main}"  # a service starts in /
     defines = tuple((text, _within(at, text)) for text in options.get("-d", ()))
-    ini, prefix = options.get("-c"), options.get("-p")
+    ini = options.get("-c")
     return Master(
         unit.name.removesuffix(".service"), main, place, unit.name, unit.enabled, environment,
         str(ini) if ini is not None else None, "-n" in options, defines,
@@ -149,6 +154,27 @@ def _lost_units(site: Site) -> list[str]:
     return [name for name in site.units.not_copied() if "fpm" in name and name.endswith(".service")]
 
 
+_MASTER = re.compile(r"php-fpm: master process \((/.+)\)\s*")
+_CONTAINERS = re.compile(r"docker|containerd|kubepods|libpod|lxc")
+
+
+def _of_processes(site: Site, known: set[str]) -> Iterator[Master]:
+    """Masters that run and that no unit and no layout leads to: their title names the main file (fpm_children.c).
+
+    What runs in a container has its files elsewhere: it counts as a process.
+    """
+    tables = {place.main for place in layouts.found(site.root)}
+    for process in site.processes:
+        title = _MASTER.fullmatch(process.words[0]) if process.words else None
+        if title is None or _CONTAINERS.search(process.cgroup or "") or title[1] in {*known, *tables}:
+            continue
+        if site.root.kind(title[1]) == "file":
+            main = title[1]
+            prefix = main.rpartition("/etc/")[0] or main.rpartition("/")[0]
+            place = layouts.of_main(main) or layouts.of_build(prefix, site.root)
+            yield Master(f"{PROGRAM}@{prefix.strip('/').replace('/', '-')}", main, place)
+
+
 def _lost_masters(site: Site, known: set[str]) -> Iterator[Master]:
     """Masters whose unit is wanted at boot and was not copied: by the unit's name, from the table of main files."""
     for name in _lost_units(site):
@@ -173,13 +199,9 @@ def _read(site: Site, master: Master, found: tuple[PhpLocation, ...], opened: se
 
     if not running and master.enabled is False:
         return seen(False, "installed, and nothing starts it at boot")
-    if not master.main or master.place is None:
-        why = "the main file of this program is not known"
-        site.refusals.append(Refusal(PROGRAM, at or File(f"unit {master.unit}"), why, True))
-        return seen(False, why)
     layers = _layers(site, master, version)
     configuration = read_fpm(
-        site.root, master.main, prefix=master.prefix or master.place.prefix, variables=layers.variables,
+        site.root, master.main, prefix=master.place.prefix, given_prefix=master.prefix, variables=layers.variables,
         as_root=master.user == "root", allow_root=master.allow_root,
     )  # fmt: skip
     refusals = [*layers.refusals(), *configuration.refusals]
@@ -229,7 +251,6 @@ def _holds_settings(site: Site, path: str) -> bool:
 
 def _layers(site: Site, master: Master, version: str) -> PhpLayers:
     place = master.place
-    assert place is not None
     environment = master.environment
     if environment is None and site.root.live:
         environment = {}
@@ -241,8 +262,6 @@ def _layers(site: Site, master: Master, version: str) -> PhpLayers:
 
 def _version(site: Site, master: Master) -> str:
     place = master.place
-    if place is None:
-        return ""
     package = site.package(*place.packages)
     if package is not None:
         return package.version
