@@ -289,6 +289,20 @@ def test_explain_of_one_name(name: str, heads: set[str], small: str, run: Run) -
     assert ("budget for programs" in out) == (name == "budget")
 
 
+def test_explain_says_what_is_not_known_and_never_zero(bare: str, tmp_path: Path, run: Run) -> None:
+    out = run("explain", bare, "budget")[1]
+    assert out.startswith("budget for programs: not known: /proc/meminfo is not in this tree; give --memory\n")
+    tree = {path: text for path, text in SMALL.items() if "php8.2-fpm.service" not in path}
+    tree[f"{PHP}/pool.d/www.conf"] = tree[f"{PHP}/pool.d/www.conf"].replace("64M", "${LIMIT}")
+    out = run("explain", str(write(tmp_path, tree)), "zend_heap")[1]
+    assert (
+        "php8.2-fpm/www zend_heap: not known, outside the sum\n    memory_limit: not known: LIMIT of the master's"
+        in out
+    )
+    assert "php8.2-fpm/shop zend_heap: 128.0 MiB" in out
+    assert "lines add up to at least " in out
+
+
 def test_explain_lists_what_is_assumed(small: str, run: Run) -> None:
     out = run("explain", small, "--assumptions")[1]
     for words in (

@@ -24,8 +24,15 @@ def explain(bill: Bill, name: str | None = None) -> Iterator[Styled]:
     names = {part for line in lines for part in (line.service, line.name, *line.service.split("/"), "budget")}
     if name is not None and name not in names:
         raise UnknownName(name, known=tuple(sorted(names)))
+    unknown = {(claim.service, claim.name): claim.unknown for claim in bill.unknown}
     for line in lines:
         if name is not None and name not in {line.service, line.name, *line.service.split("/")}:
+            continue
+        missing = unknown.get((line.service, line.name))
+        if missing is not None:
+            yield Styled(f"{sanitize(line.service)} {line.name}: not known, outside the sum", "bold")
+            yield Styled(f"    {sanitize(missing.name)}: {sanitize(str(missing.origin))}")
+            yield Styled("")
             continue
         yield Styled(f"{sanitize(line.service)} {line.name}: {size(line.bytes)}  ({line.bound})", "bold")
         if line.sentence:
@@ -41,11 +48,17 @@ def explain(bill: Bill, name: str | None = None) -> Iterator[Styled]:
         yield Styled("")
     if name in {None, "budget"}:
         yield from _budget(bill)
-    yield Styled(f"{bill.scenario}: {len(lines)} lines add up to {size(bill.total)} ({_exact(bill.total)})", "bold")
+    least = "at least " if bill.at_least else ""
+    total = f"{least}{size(bill.total)} ({_exact(bill.total)})"
+    yield Styled(f"{bill.scenario}: {len(lines)} lines add up to {total}", "bold")
 
 
 def _budget(bill: Bill) -> Iterator[Styled]:
     budget = bill.budget
+    if budget.unknown is not None:
+        yield Styled(f"budget for programs: {sanitize(str(budget.unknown.origin))}", "bold")
+        yield Styled("")
+        return
     yield Styled(f"budget for programs: {size(budget.total)}", "bold")
     for line in budget.lines:
         yield Styled(f"    {line.name:<18}{size(line.bytes):>14}  {line.doc}")
