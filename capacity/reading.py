@@ -24,7 +24,6 @@ from capacity.table import Row
 from capacity.units import bytes_given
 from capacity.walls import Wall
 
-HEAPS = ("hard", "soft")  # what php-fpm.heap may be
 WALL_KEYS = {"MemoryMax": "memory_max", "MemorySwapMax": "swap_max", "MemoryHigh": "memory_high"}
 
 
@@ -95,11 +94,9 @@ def _assumed(host: Host, assume: Mapping[str, Any]) -> Host:
         for field, spec in type(one).specs().items()
         if spec.kind != "setting"
     }
-    for name, value in assume.items():
+    for name in assume:
         if name.rpartition(".")[2] not in fields:
             raise UnknownName(name, known=tuple(sorted(fields)))
-        if name.endswith(".heap") and value not in HEAPS:
-            raise BadValue(name, value, accepts=" or ".join(HEAPS))
     return host.but(assume) if assume else host
 
 

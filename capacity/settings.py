@@ -7,7 +7,7 @@ a service; `since()` is a default that changed with a version.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import field
 from typing import Any, ClassVar, Final
 
@@ -319,9 +319,3 @@ def one_of(*words: str) -> Callable[[str], str]:
         return text.strip().lower()
 
     return taken
-
-
-def spec_of(fields: Mapping[str, Any], name: str) -> Spec | None:
-    """The Spec of a dataclass field, or None for a field that is no setting."""
-    found = fields[name].metadata.get("spec") if name in fields else None
-    return found if isinstance(found, Spec) else None

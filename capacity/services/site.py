@@ -114,11 +114,9 @@ class Site:
         marks = (f"/{unit}", f"/{unit}/")
         return tuple(p for p in self.processes if (p.cgroup or "").endswith(marks[0]) or marks[1] in (p.cgroup or ""))
 
-    def price(self, members: Iterable[Process]) -> int:
-        """Marks processes as belonging to a priced service; returns the private bytes that they hold now."""
-        members = tuple(members)
+    def price(self, members: Iterable[Process]) -> None:
+        """Marks processes as belonging to a priced service: nobody counts their bytes again."""
         self.priced.update(process.pid for process in members)
-        return sum(process.private or 0 for process in members)
 
 
 def _placed(process: Process) -> Process:

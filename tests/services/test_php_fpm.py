@@ -305,3 +305,9 @@ def test_a_status_listener_runs_scripts_and_says_so() -> None:
     said = [e.why for e in master(pool(status_listen="/run/status")).exposures() if "status_listen" in e.what]
     assert len(said) == 1
     assert "php.ini's memory_limit" in said[0]
+
+
+def test_heap_is_one_of_its_words_however_it_is_given() -> None:
+    assert pool().but(heap="SOFT").heap == "soft"
+    with pytest.raises(BadValue, match="hard or soft"):
+        pool().but(heap="zzz")

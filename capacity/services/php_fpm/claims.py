@@ -35,7 +35,7 @@ from capacity.services.php_fpm.exposures import of_extensions, of_pool
 from capacity.services.php_fpm.libraries import library_bytes
 from capacity.services.php_fpm.listing import master_rows, pool_rows
 from capacity.services.php_fpm.versions import SOFT_LIMIT
-from capacity.settings import REQUIRED, Setting, assumption, demand, since
+from capacity.settings import REQUIRED, Setting, assumption, demand, one_of, since
 from capacity.units import PAGE, KiB, MiB
 
 ZEND_CHUNK: Final = 2 * MiB  # Zend/zend_alloc_sizes.h, ZEND_MM_CHUNK_SIZE: how the allocator takes from the kernel
@@ -73,12 +73,15 @@ class PhpFpmPool(Part):
     realpath_cache_size: Number = size("realpath_cache_size", 4 * MiB, "Resolved paths that a child keeps.", INI)
     busy: Number = demand("Children that callers of this pool can keep busy.")
     heap: str = assumption(
-        "hard", "The heap may reach the hard limit; soft: ordinary growth, the limit and one chunk.", ceiling="hard"
-    )
+        "hard", "The heap may reach the hard limit; soft: ordinary growth, the limit and one chunk.", ceiling="hard",
+        parse=one_of("hard", "soft"),
+    )  # fmt: skip
     outside_heap: Number = assumption(
         0, "Memory of extensions by malloc in each child: none, its exposures are named instead.", size=True
     )
-    measured: Number = assumption(0, "Bytes that the children of this pool hold now: not measured.", size=True)
+    measured: Number = assumption(
+        0, "Bytes that the children of this pool hold now; 0 where nothing was measured.", size=True
+    )
     raisable: bool = True
 
     # Private pages of a child beside its heap: copies of the master's data, FPM's request buffers and the stack of
